@@ -1,0 +1,17 @@
+from mailchannel.models.inbound import InboundMail, RawMail
+from mailchannel.models.mapping import FieldMapping
+from mailchannel.models.outbound import OutboundMail
+from mailchannel.models.run import FetchRun
+from mailchannel.models.server import Alias, AllowedDomain, FolderMapping, MailServer
+
+__all__ = [
+    "Alias",
+    "AllowedDomain",
+    "FetchRun",
+    "FieldMapping",
+    "FolderMapping",
+    "InboundMail",
+    "MailServer",
+    "OutboundMail",
+    "RawMail",
+]

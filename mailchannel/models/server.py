@@ -1,0 +1,162 @@
+"""A mailbox we read, with its folders, the domains it accepts and its other names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from mailchannel.models.secrets import Secrets, SecretsField
+
+
+class MailServer(models.Model):
+    """Columns every mail server has; what only one transport, gate or sender has lies in a JSON column."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        ACTIVE = "active", "Active"
+        PAUSED = "paused", "Paused"
+        FAILED = "failed", "Failed"
+
+    class Auth(models.TextChoices):
+        PASSWORD = "password", "Password"
+
+    name = models.CharField(max_length=100, unique=True, help_text="What your team calls this mailbox.")
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
+    reached = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Wizard steps completed.")
+    version = models.PositiveIntegerField(default=0, editable=False, help_text="Counts publications.")
+    published_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    protocol = models.CharField(max_length=30, default="imap")
+    auth = models.CharField("authentication", max_length=20, choices=Auth, default=Auth.PASSWORD)
+    address = models.CharField("mail address", max_length=320, help_text="Where customers write to.")
+    reply_to = models.CharField("reply-to address", max_length=320, blank=True)
+    connection = models.JSONField(default=dict, blank=True, help_text="The transport's own settings.")
+    sending = models.JSONField(default=dict, blank=True, help_text="The sender's own settings.")
+    secrets = SecretsField(default=Secrets, blank=True, editable=False)
+
+    timeout_ms = models.PositiveIntegerField(
+        "connection timeout (ms)", default=30_000, validators=[MinValueValidator(1_000), MaxValueValidator(120_000)]
+    )
+    max_tries = models.PositiveSmallIntegerField(
+        "tries before the connection counts as failed",
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(20)],
+    )
+    cool_off_minutes = models.PositiveSmallIntegerField("rest after a failure (minutes)", default=5)
+    fetch_every_minutes = models.PositiveSmallIntegerField(
+        "fetch every (minutes)", default=1, validators=[MinValueValidator(1), MaxValueValidator(1440)]
+    )
+    skip_times = models.JSONField("never between", default=list, blank=True, help_text='["02:00-04:00"], local time')
+    sync_start = models.DateTimeField(
+        "ignore mail before", null=True, blank=True, help_text="Mail the server took in earlier stays untouched."
+    )
+
+    acceptance = models.JSONField(default=dict, blank=True, help_text="Options of the gates, by name.")
+    template = models.ForeignKey("tickets.TicketTemplate", models.PROTECT, null=True, blank=True, related_name="+")
+    offer = models.ForeignKey("tickets.Offer", models.PROTECT, null=True, blank=True, editable=False, related_name="+")
+    whitelisted_types = models.ManyToManyField("tickets.TicketType", blank=True, related_name="+")
+    attach_email = models.BooleanField("add the mail as an attachment", default=False)
+
+    # What the worker knows; never edited by people.
+    lease_owner = models.CharField(max_length=200, blank=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    next_fetch_at = models.DateTimeField(null=True, db_index=True, editable=False)
+    failures = models.PositiveIntegerField(default=0, editable=False, help_text="Failed connections in a row.")
+    last_success_at = models.DateTimeField(null=True, editable=False)
+    last_error = models.TextField(blank=True, editable=False)
+    last_error_field = models.CharField(max_length=60, blank=True, editable=False)
+    last_error_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        permissions = [
+            ("publish_mailserver", "Can publish and pause mail servers"),
+            ("view_raw_mail", "Can see and download original mails"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self._refuse_other_template()
+        super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        super().clean()
+        self._refuse_other_template()
+
+    @property
+    def template_is_locked(self) -> bool:
+        """Tickets already carry the fields of this template; another one would make the mapping a guess."""
+        return self.published_at is not None
+
+    def _refuse_other_template(self) -> None:
+        if self.pk and self.template_is_locked and "template_id" not in self.get_deferred_fields():
+            stored = MailServer.objects.filter(pk=self.pk).values_list("template_id", flat=True).first()
+            if stored is not None and stored != self.template_id:
+                raise ValidationError(
+                    {
+                        "template": "The template was fixed when this mail server was first published. "
+                        "Make a new mail server to use another one."
+                    }
+                )
+
+    def folder(self, role: FolderMapping.Role) -> str:
+        """The folder's name, or an empty string."""
+        return next((f.folder for f in self.folders.all() if f.role == role), "")
+
+    def update(self, **columns: Any) -> None:
+        """Writes these columns only, here and in the database: the worker never overwrites what a person edits."""
+        for name, value in columns.items():
+            setattr(self, name, value)
+        type(self).objects.filter(pk=self.pk).update(**columns)
+
+
+class FolderMapping(models.Model):
+    class Role(models.TextChoices):
+        SOURCE = "source", "Read mail from"
+        SUCCESS = "success", "Move processed mail to"
+        FAIL = "fail", "Move failed and refused mail to"
+        EXCLUSION = "exclusion", "Move ignored mail to"
+        NEVER_READ = "never_read", "Never read"
+
+    server = models.ForeignKey(MailServer, models.CASCADE, related_name="folders")
+    role = models.CharField(max_length=12, choices=Role)
+    folder = models.CharField(max_length=255)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["server", "role", "folder"], name="one_folder_per_role")]
+
+    def __str__(self) -> str:
+        return f"{self.get_role_display()} {self.folder}"
+
+
+class AllowedDomain(models.Model):
+    server = models.ForeignKey(MailServer, models.CASCADE, related_name="domains")
+    domain = models.CharField(max_length=253)
+
+    class Meta:
+        ordering = ["domain"]
+        constraints = [models.UniqueConstraint(fields=["server", "domain"], name="one_row_per_domain")]
+
+    def __str__(self) -> str:
+        return self.domain
+
+
+class Alias(models.Model):
+    """Another address of the same mailbox."""
+
+    server = models.ForeignKey(MailServer, models.CASCADE, related_name="aliases")
+    address = models.CharField(max_length=320)
+
+    class Meta:
+        ordering = ["address"]
+        verbose_name_plural = "aliases"
+        constraints = [models.UniqueConstraint(fields=["server", "address"], name="one_row_per_alias")]
+
+    def __str__(self) -> str:
+        return self.address

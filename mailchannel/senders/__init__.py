@@ -1,0 +1,52 @@
+"""Ways to send a mail. One module per protocol; drop a file in to add one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+
+from mailchannel.kernel.registry import Registry
+from mailchannel.kernel.specs import FieldSpec
+
+
+class Retry(StrEnum):
+    """What a failed attempt means for the next one."""
+
+    QUICK = "quick"  # a hiccup: connection lost, 4xx
+    SLOW = "slow"  # the far side asks for patience: greylisting, quota
+    PERMANENT = "permanent"  # a person has to change something
+
+
+class SendError(Exception):
+    """Said in words an agent understands; `retry` decides whether and when the outbox tries again."""
+
+    def __init__(self, message: str, *, retry: Retry, field: str = "") -> None:
+        super().__init__(message)
+        self.retry = retry
+        self.field = field
+
+
+class Sender(Protocol):
+    key: ClassVar[str]
+    label: ClassVar[str]
+    fields: ClassVar[tuple[FieldSpec, ...]]
+
+    def __init__(self, settings: Mapping[str, Any], *, timeout: float, allow_private: bool = False) -> None: ...
+
+    def send(self, raw: bytes, *, envelope_from: str, recipients: Sequence[str]) -> None:
+        """Hands the bytes over, whole, to every recipient. Raises SendError."""
+        ...
+
+    def check(self) -> Sequence[str]:
+        """Connects and signs in without sending; returns what was seen. Raises SendError."""
+        ...
+
+
+SENDERS: Registry[type[Sender]] = Registry(__name__)
+
+
+def sender(cls: type[Any]) -> type[Any]:
+    """Class decorator: makes a sender known under its `key`."""
+    SENDERS.add(cls.key, cls)
+    return cls

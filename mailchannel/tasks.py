@@ -1,0 +1,3 @@
+"""What django-q calls. No logic here."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The one way HTML from outside reaches a page."""
+
+from __future__ import annotations

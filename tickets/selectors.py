@@ -1,0 +1,64 @@
+"""Reads for pages and for channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from tickets.fields import BUILT_IN, TicketField
+from tickets.models import Note, TemplateField, Ticket, TicketTemplate
+from tickets.numbering import format_number, is_signed, parse_number, sign
+
+
+@dataclass(frozen=True, slots=True)
+class TicketBrief:
+    """What a channel may know of a ticket."""
+
+    number: str
+    ticket_type: str
+    participants: frozenset[str]
+
+
+def briefs(numbers: Iterable[str]) -> Mapping[str, TicketBrief]:
+    """Number → brief; numbers without a ticket are left out. Whoever wrote a message or was put in copy takes part."""
+    keys = [pk for pk in map(parse_number, numbers) if pk]
+    found: dict[str, TicketBrief] = {}
+    if not keys:
+        return found
+    for ticket in Ticket.objects.filter(pk__in=keys).select_related("requester", "ticket_type"):
+        people = {ticket.requester.email}
+        people |= set(ticket.participants.values_list("contact__email", flat=True))
+        found[ticket.number] = TicketBrief(ticket.number, ticket.ticket_type.name, frozenset(people))
+    return found
+
+
+def template_fields(template_id: int | None) -> tuple[TicketField, ...]:
+    """What a channel may fill in a ticket of this template: the built-in fields, then the template's own."""
+    own = TemplateField.objects.filter(template_id=template_id) if template_id else ()
+    return (*BUILT_IN, *(TicketField(f.key, f.label, f.kind, f.required, tuple(f.choices)) for f in own))
+
+
+def published_templates() -> list[tuple[int, str]]:
+    """(id, name) of the templates a mail server may use."""
+    return list(TicketTemplate.objects.filter(status=TicketTemplate.Status.PUBLISHED).values_list("pk", "name"))
+
+
+def signature(ticket_id: int, mail: str) -> str:
+    """Proves that a mail of ours about this ticket was answered; see numbering.sign."""
+    return sign(_keys()[0], ticket_id, mail)
+
+
+def signed_number(number: str, mail: str, given: str) -> str:
+    """The number when the signature fits, else an empty string."""
+    pk = parse_number(number)
+    return format_number(pk) if pk and is_signed(_keys(), pk, mail, given) else ""
+
+
+def opening_note(ticket: Ticket) -> Note | None:
+    return ticket.notes.order_by("pk").first()
+
+
+def _keys() -> list[bytes]:
+    return [f"ticket-signature:{key}".encode() for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
