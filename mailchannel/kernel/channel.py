@@ -36,7 +36,6 @@ class Channel:
     allowed_domains: tuple[str, ...] = ()
     acceptance: Mapping[str, Any] = field(default_factory=dict)  # option name of a gate → stored value
     sync_start: datetime | None = None
-    largest_mail: int = 50_000_000  # bytes
     template: str = ""
     ticket_type: str = ""
     whitelisted_types: tuple[str, ...] = ()
@@ -66,12 +65,11 @@ class Facts:
     received_at: datetime | None = None  # when the server took it in; never the Date header
     duplicate_of: str = ""  # words naming the first copy, empty when there is none
     #: proof → ticket number, strongest kind of proof first
-    signed_ids: Mapping[str, str] = field(default_factory=dict)
-    reply_address: str = ""
-    known_ids: Mapping[str, str] = field(default_factory=dict)
+    signed_ids: Mapping[str, str] = field(default_factory=dict)  # message ids of ours the mail refers to
+    reply_addresses: Mapping[str, str] = field(default_factory=dict)  # signed addresses it was sent to
+    known_ids: Mapping[str, str] = field(default_factory=dict)  # other mails of these conversations
     subject_tag: str = ""
     tickets: Mapping[str, TicketFacts] = field(default_factory=dict)
-    sender_is_agent: bool = False
     sender_known: bool = False
 
 

@@ -9,6 +9,8 @@ from django.db import models
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.models.server import MailServer
 
+SAMPLE = 8192  # bytes
+
 OUTCOMES = [(outcome.value, outcome.value.capitalize()) for outcome in Outcome]
 
 
@@ -81,7 +83,7 @@ class RawMail(models.Model):
     """The bytes as received, compressed; in a table of their own so that no list ever loads them."""
 
     inbound = models.OneToOneField(InboundMail, models.CASCADE, primary_key=True, related_name="raw")
-    sha256 = models.CharField(max_length=64)
+    sha256 = models.CharField(max_length=64, db_index=True)
     data = models.BinaryField()
 
     def __str__(self) -> str:
@@ -89,7 +91,10 @@ class RawMail(models.Model):
 
     @staticmethod
     def pack(raw: bytes) -> bytes:
-        return zlib.compress(raw, level=1)
+        """Files in mails are mostly compressed already: what a sample shows not to shrink is stored as it is."""
+        middle = raw[len(raw) // 2 :][:SAMPLE]
+        shrinks = len(zlib.compress(middle, level=1)) < len(middle) * 0.7
+        return zlib.compress(raw, level=1 if shrinks else 0)
 
     @property
     def content(self) -> bytes:

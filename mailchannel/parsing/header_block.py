@@ -1,0 +1,92 @@
+"""Where a header block ends, and which headers stand in it, as bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mailchannel.parsing.limits import Limits
+
+#: A name may hold anything visible but a colon; blanks before the colon are an old error that some readers forgive.
+NAME = re.compile(rb"([\x21-\x39\x3b-\x7e\x80-\xff]{1,200})([ \t]*):")
+BLANK_LINES = (b"\n\n", b"\n\r\n")
+
+
+@dataclass(slots=True)
+class HeaderBlock:
+    """`fields` are names in lower case with their raw values, in order. The body begins at `body`."""
+
+    body: int
+    fields: list[tuple[str, bytes]] = field(default_factory=list)
+    defects: list[str] = field(default_factory=list)
+    forgiven: set[str] = field(default_factory=set)  # names recognised only by guessing
+
+    def all(self, name: str) -> list[bytes]:
+        return [value for key, value in self.fields if key == name]
+
+    def first(self, name: str) -> bytes:
+        return next((value for key, value in self.fields if key == name), b"")
+
+
+def read_headers(raw: bytes, start: int, end: int, limits: Limits) -> HeaderBlock:
+    """Headers from `start` on, up to a blank line or the first line that cannot be a header."""
+    block = HeaderBlock(body=end)
+    for at, after, line in _lines(raw, start, end):
+        if not line:
+            block.body = after
+            break
+        if at - start > limits.header_block or len(block.fields) >= limits.headers:
+            block.defects.append("The headers are longer than is read; the rest was left out.")
+            block.body = _after_blank_line(raw, at, end)
+            break
+        if not _take(block, line, limits):
+            block.body = at
+            break
+    return block
+
+
+def _take(block: HeaderBlock, line: bytes, limits: Limits) -> bool:
+    """Adds one line to the block; False when the line does not belong to a header block."""
+    if line[:1] in b" \t":
+        _continue(block, line, limits)
+        return True
+    named = NAME.match(line)
+    if named is None:
+        if not block.fields and line.startswith((b"From ", b">From ")):
+            return True  # the envelope line of a mailbox file
+        block.defects.append("The headers end in a line that is none.")
+        return False
+    name = named[1].decode("latin-1").lower()
+    if named[2]:
+        block.defects.append(f"There is a blank between “{name}” and its colon.")
+        block.forgiven.add(name)
+    block.fields.append((name, line[named.end() :][: limits.header_value]))
+    return True
+
+
+def _continue(block: HeaderBlock, line: bytes, limits: Limits) -> None:
+    """Unfolds: a line that begins with a blank belongs to the header before it."""
+    if not block.fields:
+        block.defects.append("The first line is indented.")
+        if NAME.match(line.lstrip()):
+            _take(block, line.lstrip(), limits)
+            block.forgiven.add(block.fields[-1][0])
+        return
+    name, value = block.fields[-1]
+    if len(value) < limits.header_value:
+        block.fields[-1] = (name, (value + line)[: limits.header_value])
+
+
+def _lines(raw: bytes, start: int, end: int) -> Iterator[tuple[int, int, bytes]]:
+    """(where it begins, where the next one begins, the line without its end)"""
+    while start < end:
+        stop = raw.find(b"\n", start, end)
+        after = end if stop < 0 else stop + 1
+        yield start, after, raw[start : end if stop < 0 else stop].rstrip(b"\r")
+        start = after
+
+
+def _after_blank_line(raw: bytes, start: int, end: int) -> int:
+    ends = [found + len(mark) for mark in BLANK_LINES if (found := raw.find(mark, start, end)) >= 0]
+    return min(ends, default=end)

@@ -1,0 +1,96 @@
+"""Bytes to ParsedMail. Never raises: what is wrong with a mail is said in its defects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from mailchannel.kernel.types import Attachment, ParsedMail
+from mailchannel.parsing.addresses import address_list
+from mailchannel.parsing.attachments import attachments
+from mailchannel.parsing.body import read_body
+from mailchannel.parsing.charset import decode
+from mailchannel.parsing.dates import read_date
+from mailchannel.parsing.header_block import HeaderBlock, read_headers
+from mailchannel.parsing.limits import DEFAULT, Limits, TooComplex
+from mailchannel.parsing.sender import read_sender, shown
+from mailchannel.parsing.structure import Tree
+from mailchannel.parsing.words import readable
+
+MESSAGE_ID = re.compile(r"<\s*([^<>\s]{1,998})\s*>")
+BARE_ID = re.compile(r"(?<![^\s<>])[^<>\s@]{1,499}@[^<>\s@]{1,498}(?![^\s<>])")
+MOST_REFERENCES = 200
+
+Headers = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What stands below the headers."""
+
+    text: str
+    html: str = ""
+    files: tuple[Attachment, ...] = ()
+    content_type: str = "text/plain"
+    defects: tuple[str, ...] = ()
+    too_complex: str = ""
+
+
+def parse(raw: bytes, *, size: int | None = None, limits: Limits = DEFAULT) -> ParsedMail:
+    """`size` is the size on the server when only a part of the mail (its headers) was fetched."""
+    length = len(raw)
+    if b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")
+    block = read_headers(raw, length - len(raw.lstrip(b"\r\n")), length, limits)
+    headers = _headers(block, limits)
+    content = _content(raw, block, limits)
+    sender = read_sender(block.all("from"), forgiven="from" in block.forgiven)
+    return ParsedMail(
+        message_id=next(iter(_ids(headers, "message-id")), ""),
+        sender=sender.address,
+        sender_problem=sender.problem,
+        from_header=shown(block.all("from")),
+        to=address_list(block.all("to"), limits),
+        cc=address_list(block.all("cc"), limits),
+        reply_to=address_list(block.all("reply-to"), limits),
+        subject=" ".join(next(iter(headers.get("subject", ())), "").split()),
+        text=content.text,
+        html=content.html,
+        date=read_date(block.first("date")),
+        in_reply_to=_ids(headers, "in-reply-to"),
+        references=_ids(headers, "references"),
+        headers=headers,
+        attachments=content.files,
+        content_type=content.content_type,
+        size=length if size is None else size,
+        defects=(*block.defects, *content.defects),
+        too_complex=content.too_complex,
+    )
+
+
+def _headers(block: HeaderBlock, limits: Limits) -> Headers:
+    found: dict[str, list[str]] = {}
+    for name, value in block.fields:
+        found.setdefault(name, []).append(readable(value, limits))
+    return MappingProxyType({name: tuple(values) for name, values in found.items()})
+
+
+def _ids(headers: Headers, name: str) -> tuple[str, ...]:
+    """Message ids without brackets; an id that came without them is taken as it is."""
+    text = " ".join(headers.get(name, ()))
+    found = MESSAGE_ID.findall(text) or BARE_ID.findall(text)
+    return tuple(dict.fromkeys(found[-MOST_REFERENCES:]))
+
+
+def _content(raw: bytes, block: HeaderBlock, limits: Limits) -> _Content:
+    tree = Tree(raw, limits)
+    try:
+        root = tree.grow(block, len(raw))
+    except TooComplex as why:
+        flat = decode(raw[block.body : block.body + limits.flat_text])
+        return _Content(flat, defects=tuple(tree.defects), too_complex=str(why))
+    body = read_body(root, limits)
+    files = attachments(body.rest, body.html)
+    return _Content(body.text, body.html, files, root.content_type, tuple(tree.defects))

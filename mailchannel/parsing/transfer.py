@@ -1,0 +1,53 @@
+"""Transfer encodings undone: base64, quoted-printable, uuencode. What cannot be undone stays as it is."""
+
+from __future__ import annotations
+
+import binascii
+import contextlib
+import re
+
+FOREIGN = re.compile(rb"[^A-Za-z0-9+/=\s]")
+#: One foreign character in so many, and a text is no base64 at all, whatever its header says.
+TOO_FOREIGN = 10
+LOOKED_AT = 4_000
+
+
+def decode_transfer(body: bytes, encoding: bytes) -> bytes:
+    """Undoes the transfer encoding; what cannot be undone stays as it is."""
+    name = encoding.strip().lower().split(b";")[0].strip(b" \t\"'")
+    if name in (b"base64", b"b", b"base-64"):
+        return body if _is_no_base64(body) else from_base64(body)
+    if name in (b"quoted-printable", b"quotedprintable", b"q"):
+        return binascii.a2b_qp(body)
+    if name in (b"x-uuencode", b"uuencode", b"uue", b"x-uue"):
+        return _from_uu(body)
+    return body
+
+
+def _from_uu(body: bytes) -> bytes:
+    lines = iter(body.splitlines())
+    if not any(line.startswith(b"begin ") for line in lines):
+        return body
+    content = bytearray()
+    for line in lines:
+        if line.strip() in (b"end", b"`", b""):
+            break
+        wanted = (((line[0] - 32) & 63) * 4 + 5) // 3  # some encoders leave rubbish behind the letters that count
+        with contextlib.suppress(binascii.Error):
+            content += binascii.a2b_uu(line[:wanted])
+    return bytes(content)
+
+
+def from_base64(content: bytes) -> bytes:
+    """Base64 as it comes: foreign characters are skipped, an incomplete end is completed."""
+    try:
+        return binascii.a2b_base64(content)
+    except binascii.Error:
+        letters = re.sub(rb"[^A-Za-z0-9+/]", b"", content)
+        letters = letters[: len(letters) - (len(letters) % 4 == 1)]
+        return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+
+
+def _is_no_base64(body: bytes) -> bool:
+    head = body[:LOOKED_AT].strip()
+    return len(FOREIGN.findall(head)) * TOO_FOREIGN > len(head)

@@ -1,0 +1,106 @@
+"""The text of a mail and its files."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from mailchannel.parsing.filenames import safe_name
+from mailchannel.parsing.html_text import html_to_text
+from mailchannel.parsing.mime import parse
+from mailchannel.parsing.transfer import decode_transfer
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<p>One</p><p>Two</p>", "One\n\nTwo"),
+        ("One<br>Two<br/>Three", "One\nTwo\nThree"),
+        ("<div><div><div>One</div></div></div><div>Two</div>", "One\nTwo"),
+        ("<ul><li>One</li><li>Two</li></ul>after", "- One\n- Two\n\nafter"),
+        ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc"),
+        ("<b>bold</b> and\n  <i>italic</i>", "bold and italic"),
+        ("<pre>a\n  b</pre>", "a\n  b"),
+        ("<blockquote>One<br>Two</blockquote>Three", "> One\n> Two\n\nThree"),
+        ("<style>p{}</style><script>if (a<b) x()</script><title>T</title>Text", "Text"),
+        ("<!-- <p>hidden</p> -->Text<![if !mso]>!<![endif]>", "Text!"),
+        ("&lt;b&gt; &uuml; &#228; &nbsp;x &bogus;", "<b> ü ä \xa0x &bogus;"),
+        ('<a title="a > b" href=x>link</a>', "link"),
+        ("2 < 3 and 4 > 3", "2 < 3 and 4 > 3"),
+        ("<p>never closed", "never closed"),
+        ("<script>never closed", "never closed"),
+        ("text <a href='", "text"),
+        ("&#0;&#xD800;a", "\ufffd\ufffda"),
+        ("", ""),
+    ],
+)
+def test_html_becomes_readable_text(source: str, text: str) -> None:
+    assert html_to_text(source) == text
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["<", "<a", '<a "', '<a ">', "<!--", "<script>", "&", "&#", " \n", "<div>", "<blockquote>a", "<pre>\n", "</"],
+)
+def test_hostile_html_is_read_in_linear_time(piece: str) -> None:
+    source = piece * (400_000 // len(piece))
+    started = time.process_time()
+
+    html_to_text(source)
+
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("report.pdf", "report.pdf"),
+        ("../../etc/passwd", "passwd"),
+        ("..\\..\\windows\\win.ini", "win.ini"),
+        ("C:\\temp\\a.txt", "a.txt"),
+        ("/etc/", "etc"),
+        ("．．／secret.txt", "secret.txt"),
+        ("a\u202efdp.exe", "afdp.exe"),
+        (".ht\u200baccess", ".htaccess"),
+        ("two\r\nlines.txt", "two lines.txt"),
+        ("nul\x00.txt", "nul.txt"),
+        ("  spaces   inside .txt ", "spaces inside .txt"),
+        (".", ""),
+        ("..", ""),
+        ("\u200b", ""),
+        ("", ""),
+        ("Übersicht.xlsx", "Übersicht.xlsx"),
+    ],
+)
+def test_a_file_name_is_safe_to_show(name: str, safe: str) -> None:
+    assert safe_name(name) == safe
+
+
+def test_a_long_file_name_keeps_its_ending() -> None:
+    name = safe_name("ä" * 600 + ".pdf")
+
+    assert len(name.encode()) <= 200
+    assert name.endswith("ä.pdf")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "content"),
+    [
+        (b"base64", b"aGVs\r\nbG8=\r\n", b"hello"),
+        (b"BASE64 ", b"aGVsbG8", b"hello"),
+        (b"base64", b"aGVsbG8=\nfooter of a list", b"hello"),
+        (b"base64", b"This is no base64, whatever (they) say...", b"This is no base64, whatever (they) say..."),
+        (b"quoted-printable", b"caf=C3=A9=\r\n!", b"caf\xc3\xa9!"),
+        (b"quoted-printable", b"50 =% off=", b"50 =% off"),
+        (b"x-uuencode", b"begin 644 a\n%:&5L;&\\ \n`\nend\n", b"hello"),
+        (b"8bit", b"as it is", b"as it is"),
+        (b"no-such", b"as it is", b"as it is"),
+    ],
+)
+def test_transfer_encodings_are_undone_as_far_as_they_can(encoding: bytes, body: bytes, content: bytes) -> None:
+    assert decode_transfer(body, encoding) == content
+
+
+def test_backslashes_in_a_text_stay() -> None:
+    assert parse(b"Subject: x\n\nC:\\new\\table \\u0041").text == r"C:\new\table \u0041"

@@ -1,0 +1,64 @@
+"""Bytes to text."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailchannel.parsing.charset import codec_name, decode, storable
+
+
+@pytest.mark.parametrize(
+    ("text", "written_as", "declared"),
+    [
+        ("Grüße", "utf-8", "utf-8"),
+        ("Grüße", "latin-1", "iso-8859-1"),
+        ("“quoted” – 5 €", "cp1252", "iso-8859-1"),
+        ("Grüße", "latin-1", "utf-8"),
+        ("Grüße aus Köln", "utf-8", "us-ascii"),
+        ("Grüße aus Köln", "utf-8", "iso-8859-1"),
+        ("Grüße", "latin-1", ""),
+        ("Grüße", "latin-1", "no-such-charset"),
+        ("Привет, как дела? Принтер не работает.", "koi8-r", "koi8-r"),
+        ("Привет, как дела? Принтер не работает.", "cp1251", "windows-1251"),
+        ("打印机坏了，请帮忙。镕", "gb18030", "gb2312"),
+        ("プリンターが動きません①", "cp932", "shift_jis"),
+        ("プリンター", "iso2022_jp", "ISO-2022-JP"),
+        ("뷁 프린터", "cp949", "euc-kr"),
+        ("žluťoučký kůň", "iso8859-2", "iso-8859-2"),
+        ("İstanbul’da", "cp1254", "iso-8859-9"),
+        ("שלום", "iso8859-8", "iso-8859-8-i"),
+        ("ÄÖ", "cp850", "cp-850"),
+        ("héllo", "utf-16", "utf-16"),
+        ("Grüße", "utf-7", "utf-7"),
+    ],
+)
+def test_letters_survive_right_and_wrong_labels(text: str, written_as: str, declared: str) -> None:
+    assert decode(text.encode(written_as), declared) == text
+
+
+def test_statistics_decide_when_nothing_is_declared() -> None:
+    text = "Здравствуйте, у нас сломался принтер на втором этаже. Помогите, пожалуйста!"
+
+    assert decode(text.encode("cp1251")) == text
+
+
+def test_utf8_cut_inside_a_letter_stays_utf8() -> None:
+    assert decode("Größe und Übung: ä".encode()[:-1], "utf-8") == "Größe und Übung: \ufffd"
+
+
+@pytest.mark.parametrize("name", ["idna", "punycode", "unicode_escape", "raw_unicode_escape", "base64", "rot13", "zip"])
+def test_codecs_that_are_no_charsets_are_refused(name: str) -> None:
+    assert codec_name(name) == ""
+    assert decode(rb"C:\new\table\x41", name) == r"C:\new\table\x41"
+
+
+@pytest.mark.parametrize("declared", ["", "utf-16", "utf-8", "utf-7", "no such charset", "\x00", "a" * 10_000])
+def test_the_text_can_always_be_stored(declared: str) -> None:
+    text = decode(b"a\x00b\xed\xa0\x80\xff\xfe\x00\xd8" + bytes(range(256)), declared)
+
+    text.encode("utf-8")
+    assert "\x00" not in text
+
+
+def test_a_surrogate_pair_becomes_the_character_it_stands_for() -> None:
+    assert storable("\ud83d\ude00 \ud83d") == "😀 \ufffd"
