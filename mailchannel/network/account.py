@@ -1,0 +1,48 @@
+"""Where a server is, how to reach it safely, and who signs in."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    host: str
+    port: int
+    encryption: str
+    username: str
+    password: str = field(repr=False)
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """From the settings of a transport or sender, defaults filled in."""
+        return cls(
+            host=str(settings["host"]),
+            port=int(settings["port"]),
+            encryption=settings["encryption"],
+            username=settings["username"],
+            password=settings["password"],
+        )
+
+    @property
+    def unspeakable(self) -> tuple[str, ...]:
+        """The password in every form in which it is sent: some servers repeat what they did not like."""
+        escaped = self.password.replace("\\", "\\\\").replace('"', '\\"')
+        return (escaped, self.password, self.sasl_plain) if self.password else ()
+
+    @property
+    def sasl_plain(self) -> str:
+        """The answer to AUTH PLAIN (RFC 4616), the one way to send letters beyond ASCII."""
+        return b64encode(f"\0{self.username}\0{self.password}".encode()).decode()
+
+    @property
+    def upgrades(self) -> bool:
+        return self.encryption == "starttls"
+
+    @property
+    def secure_from_the_start(self) -> bool:
+        """A word nobody knows means TLS: a slip of the pen must not cost the encryption."""
+        return self.encryption not in ("starttls", "none")

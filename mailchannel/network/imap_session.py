@@ -1,0 +1,160 @@
+"""A signed-in line to an IMAP server whose every step has a deadline."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from imaplib import IMAP4
+from typing import Self
+
+from imap_tools import BaseMailBox
+from imap_tools.errors import UnexpectedCommandStatusError
+
+from mailchannel.kernel.failpoints import hit
+from mailchannel.network.account import Account
+from mailchannel.network.guard import Target, resolve
+from mailchannel.network.imap_wire import FORBIDDEN, UnsafeText, Wire
+from mailchannel.network.watchdog import GOODBYE_SECONDS, Watchdog
+
+
+class NoStartTls(Exception):
+    """The server does not offer to encrypt, or somebody in between has cut the offer out."""
+
+
+class NoPasswordLogin(Exception):
+    """The server takes no password on this line."""
+
+
+class Stage(StrEnum):
+    """How far the conversation came; what a failure means depends on it."""
+
+    CONNECTING = "connecting"
+    GREETED = "greeted"
+    SIGNED_IN = "signed in"
+
+
+class MailBox(BaseMailBox):
+    """imap-tools on our wire. Its `fetch`, `move`, `copy`, `flag` and `delete` are never called: they pair answers by
+    position and send a plain EXPUNGE, which destroys what other people have marked deleted."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        super().__init__()
+
+    def _get_mailbox_client(self) -> IMAP4:
+        return self.wire
+
+
+class ImapSession:
+    """After a broken answer the line is cut: whatever came next would belong to another question."""
+
+    def __init__(self, account: Account, *, timeout: float, allow_private: bool) -> None:
+        self.stage = Stage.CONNECTING
+        self.capabilities: frozenset[str] = frozenset()
+        self._account = account
+        self._timeout = timeout
+        self._allow_private = allow_private
+        self._watchdog = Watchdog()
+        self._box: MailBox | None = None
+
+    def open(self) -> Self:
+        """Looks up, connects, encrypts and signs in, all within one `timeout`."""
+        deadline = time.monotonic() + self._timeout
+        account = self._account
+        try:
+            target = resolve(account.host, account.port, timeout=self._timeout, allow_private=self._allow_private)
+            with self._watchdog.limit(deadline - time.monotonic()):
+                self._enter(target, max(deadline - time.monotonic(), 0.1))
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def close(self) -> None:
+        """Never raises: what went wrong before is what people have to read."""
+        if self._box is not None:
+            with suppress(Exception), self._watchdog.limit(GOODBYE_SECONDS):
+                self._box.client.logout()
+        self._cut()
+
+    @property
+    def greeting(self) -> str:
+        """How the server introduced itself, without the list of its abilities."""
+        words = self.wire.welcome.decode("ascii", "replace").removeprefix("* OK")
+        return re.sub(r"\[CAPABILITY [^]]*\]", "", words).strip()
+
+    @property
+    def wire(self) -> Wire:
+        """Raises OSError once the line is cut."""
+        return self.box.wire
+
+    @property
+    def box(self) -> MailBox:
+        if self._box is None:
+            raise ConnectionError("the connection was closed")
+        return self._box
+
+    @contextmanager
+    def command(self, expect_bytes: int = 0) -> Iterator[Wire]:
+        """One exchange with the server, with time and room for the announced size."""
+        wire = self.wire
+        wire.allow(expect_bytes)
+        try:
+            with self._watchdog.limit(self._timeout, size=expect_bytes):
+                yield wire
+        except UnexpectedCommandStatusError:
+            raise  # a plain "no": the conversation goes on
+        except Exception:
+            self._cut()
+            raise
+
+    def _enter(self, target: Target, timeout: float) -> None:
+        account = self._account
+        wire = Wire(target, secure=account.secure_from_the_start, timeout=timeout, watchdog=self._watchdog)
+        self._box = MailBox(wire)
+        self.stage = Stage.GREETED
+        if account.upgrades:
+            _encrypt(wire)
+        hit("imap.connected")
+        self._sign_in(self._box)
+        self.stage = Stage.SIGNED_IN
+        # Servers announce MOVE and UIDPLUS only to people they know; imaplib has asked before that.
+        self.capabilities = _words(wire.capability()[1][-1])
+        hit("imap.logged_in")
+
+    def _sign_in(self, box: MailBox) -> None:
+        name, password = self._account.username, self._account.password
+        if FORBIDDEN.search(name + password):
+            raise UnsafeText("user name or password with a line break or NUL")
+        if (name + password).isascii() and "LOGINDISABLED" not in box.wire.capabilities:
+            box.login(name, password, initial_folder=None)
+        elif "AUTH=PLAIN" in box.wire.capabilities:
+            box.login_utf8(name, password, initial_folder=None)
+        else:
+            raise NoPasswordLogin
+
+    def _cut(self) -> None:
+        if self._box is not None:
+            with suppress(OSError):
+                self._box.client.shutdown()
+            self._box = None
+        self._watchdog.release()
+
+
+def _words(line: bytes | None) -> frozenset[str]:
+    return frozenset((line or b"").decode("ascii", "replace").upper().split())
+
+
+def _encrypt(wire: Wire) -> None:
+    """A server that lets us in without a password before this (PREAUTH) is refused too: it would avoid encryption."""
+    if "STARTTLS" not in wire.capabilities:
+        raise NoStartTls
+    try:
+        wire.secure()
+    except IMAP4.abort:
+        raise
+    except IMAP4.error as error:
+        raise NoStartTls from error

@@ -1,0 +1,124 @@
+"""A signed-in line to an SMTP server whose every step has a deadline."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from mailchannel.network import tls
+from mailchannel.network.account import Account
+from mailchannel.network.dial import dial
+from mailchannel.network.guard import Target, resolve
+from mailchannel.network.watchdog import GOODBYE_SECONDS, Watchdog
+
+
+class Line(smtplib.SMTP):
+    """smtplib on the addresses that were checked; the name on the certificate is checked against the host."""
+
+    def __init__(self, target: Target, *, secure: bool, timeout: float, watchdog: Watchdog) -> None:
+        self._target = target
+        self._secure = secure
+        self._watchdog = watchdog
+        # Given at once, or smtplib would look up this machine's own name and wait for the answer.
+        super().__init__(target.host, target.port, local_hostname="localhost", timeout=timeout)
+        self.local_hostname = self._own_literal()
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        sock = dial(self._target, timeout)
+        self._watchdog.watch(sock)
+        return tls.context().wrap_socket(sock, server_hostname=self._target.host) if self._secure else sock
+
+    def _own_literal(self) -> str:
+        """How a client without a name of its own introduces itself (RFC 5321, 4.1.3)."""
+        address = self.sock.getsockname()[0] if self.sock else "127.0.0.1"
+        return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+    @property
+    def encryption(self) -> str:
+        return tls.summary(self.sock) if isinstance(self.sock, ssl.SSLSocket) else "Not encrypted."
+
+
+class SmtpSession:
+    """`greeted` tells a server that was never there from one that said no."""
+
+    def __init__(self, account: Account, *, timeout: float, allow_private: bool) -> None:
+        self.greeted = False
+        self._account = account
+        self._timeout = timeout
+        self._allow_private = allow_private
+        self._watchdog = Watchdog()
+
+    @contextmanager
+    def open(self) -> Iterator[Line]:
+        """Connects, encrypts and signs in within one `timeout`; says goodbye whatever happens inside."""
+        deadline = time.monotonic() + self._timeout
+        account = self._account
+        line: Line | None = None
+        try:
+            target = resolve(account.host, account.port, timeout=self._timeout, allow_private=self._allow_private)
+            with self._watchdog.limit(deadline - time.monotonic()):
+                line = self._greet(target, max(deadline - time.monotonic(), 0.1))
+                self._sign_in(line)
+            yield line
+        finally:
+            self._leave(line)
+
+    def hand_over(self, line: Line, raw: bytes, *, envelope_from: str, recipients: Sequence[str]) -> None:
+        """To every recipient or to nobody: a repeated attempt must not reach some of them twice."""
+        with self._watchdog.limit(self._timeout, size=len(raw)):
+            _answered(line.mail(envelope_from, _options(line, raw, (envelope_from, *recipients))), envelope_from)
+            answers = {recipient: line.rcpt(recipient) for recipient in recipients}
+            refused = {recipient: answer for recipient, answer in answers.items() if answer[0] not in (250, 251)}
+            if refused:
+                raise smtplib.SMTPRecipientsRefused(refused)
+            code, words = line.data(raw)
+            if code != 250:
+                raise smtplib.SMTPDataError(code, words)
+
+    def _greet(self, target: Target, timeout: float) -> Line:
+        account = self._account
+        line = Line(target, secure=account.secure_from_the_start, timeout=timeout, watchdog=self._watchdog)
+        self.greeted = True
+        line.ehlo_or_helo_if_needed()
+        if account.upgrades:
+            line.starttls(context=tls.context())
+            line.ehlo_or_helo_if_needed()
+        return line
+
+    def _sign_in(self, line: Line) -> None:
+        """PLAIN first: smtplib would try every method in turn, and each wrong password counts at the server."""
+        account = self._account
+        if not account.username:
+            return
+        if "PLAIN" in line.esmtp_features.get("auth", "").upper().split():
+            code, words = line.docmd("AUTH", f"PLAIN {account.sasl_plain}")
+            if code != 235:
+                raise smtplib.SMTPAuthenticationError(code, words)
+        else:
+            line.login(account.username, account.password)
+
+    def _leave(self, line: Line | None) -> None:
+        if line is not None:
+            with suppress(Exception), self._watchdog.limit(GOODBYE_SECONDS):
+                line.quit()
+            with suppress(OSError):
+                line.close()
+        self._watchdog.release()
+
+
+def _answered(answer: tuple[int, bytes], sender: str) -> None:
+    if answer[0] != 250:
+        raise smtplib.SMTPSenderRefused(answer[0], answer[1], sender)
+
+
+def _options(line: Line, raw: bytes, addresses: Sequence[str]) -> list[str]:
+    options = [f"SIZE={len(raw)}"] if line.has_extn("size") else []
+    if line.has_extn("8bitmime") and not raw.isascii():
+        options.append("BODY=8BITMIME")
+    if not all(address.isascii() for address in addresses):
+        options.append("SMTPUTF8")
+    return options

@@ -1,0 +1,153 @@
+"""Mailboxes reached over IMAP with a user name and a password."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
+from mailchannel.network.account import Account
+from mailchannel.network.imap_client import ImapClient
+from mailchannel.network.imap_faults import FAILURES, explain
+from mailchannel.transports import Fetched, Folder, Listed, MessageRef, TransportError, transport
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@transport
+class Imap:
+    """A thin skin: protocol words in, plain types and TransportError out."""
+
+    key = "imap"
+    label = "IMAP"
+    has_folders = True
+    fields = (
+        FieldSpec("host", "Host", help="For example imap.example.com.", required=True),
+        FieldSpec(
+            "port",
+            "Port",
+            Kind.INTEGER,
+            help="993 for TLS, 143 for STARTTLS.",
+            default=993,
+            minimum=1,
+            maximum=65535,
+        ),
+        FieldSpec(
+            "encryption",
+            "Encryption",
+            Kind.CHOICE,
+            help="Certificates are always checked.",
+            default="tls",
+            choices=(("tls", "TLS"), ("starttls", "STARTTLS"), ("none", "None (only inside your own network)")),
+        ),
+        FieldSpec("username", "User name", help="Often the whole mail address.", required=True),
+        FieldSpec("password", "Password", Kind.SECRET, required=True),
+    )
+
+    def __init__(self, settings: Mapping[str, Any], *, timeout: float, allow_private: bool = False) -> None:
+        self._account = Account.of(with_defaults(self.fields, settings))
+        self._client = ImapClient(self._account, timeout=timeout, allow_private=allow_private)
+        self._selected = ("", "", True)  # folder, epoch, readonly
+
+    def __enter__(self) -> Self:
+        with self._explained():
+            self._client.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def notes(self) -> Sequence[str]:
+        with self._explained():
+            wire = self._client.wire
+            return (
+                f"{self._account.host} answered on port {self._account.port}: {self._client.greeting}",
+                wire.encryption,
+                f"Signed in as {self._account.username}.",
+                _how_mail_leaves(self._client.capabilities),
+            )
+
+    def folders(self) -> Sequence[Folder]:
+        with self._explained():
+            return [Folder(line.name, line.special_use, line.selectable) for line in self._client.folders()]
+
+    def ensure_folder(self, path: str) -> str:
+        with self._explained():
+            return self._client.ensure_folder(path)
+
+    def epoch(self, folder: str, *, readonly: bool = False) -> str:
+        self._selected = ("", "", True)  # a folder that cannot be opened leaves none open
+        with self._explained():
+            epoch = self._client.select(folder, readonly=readonly)
+        self._selected = (folder, epoch, readonly)
+        return epoch
+
+    def keys(self, folder: str, since: date | None = None) -> Sequence[str]:
+        # Two days early: the server compares dates in a zone of its own.
+        early = since - timedelta(days=2) if since else None
+        after = f" SINCE {early.day}-{MONTHS[early.month - 1]}-{early.year}" if early else ""
+        with self._explained():
+            return self._client.search(f"UNDELETED UNDRAFT{after}")
+
+    def describe(self, refs: Sequence[MessageRef]) -> Iterator[Listed]:
+        with self._explained():
+            found = self._client.describe(self._uids(refs))
+        by_uid = {ref.key: ref for ref in refs}
+        for message in found:
+            yield Listed(by_uid[message.uid], message.size or 0, message.received)
+
+    def fetch(self, refs: Sequence[MessageRef], *, expect_bytes: int = 0) -> Iterator[Fetched]:
+        yield from self._bodies(refs, "", expect_bytes)
+
+    def fetch_headers(self, refs: Sequence[MessageRef]) -> Iterator[Fetched]:
+        yield from self._bodies(refs, "HEADER", 0)
+
+    def move(self, refs: Sequence[MessageRef], folder: str) -> bool:
+        if not refs:
+            return True
+        with self._explained():
+            uids = self._uids(refs, to_change=True)
+            if len(uids) < len(refs):
+                raise TransportError(
+                    f"The server has numbered the mails in {refs[0].folder} anew, so nothing was moved."
+                )
+            return self._client.move(uids, folder)
+
+    def _bodies(self, refs: Sequence[MessageRef], section: str, expect_bytes: int) -> Iterator[Fetched]:
+        with self._explained():
+            found = self._client.bodies(self._uids(refs), section, expect_bytes)
+        for ref in refs:
+            if ref.key in found:
+                yield Fetched(ref, found.pop(ref.key))  # popped, so that a taken mail is not held here as well
+
+    def _uids(self, refs: Sequence[MessageRef], *, to_change: bool = False) -> list[str]:
+        """UIDs in the folder of `refs`, which is opened when need be; none of another epoch."""
+        if not refs:
+            return []
+        folder, _, readonly = self._selected
+        if folder != refs[0].folder or (to_change and readonly):
+            self.epoch(refs[0].folder, readonly=not to_change)
+        return [ref.key for ref in refs if ref.epoch in ("", self._selected[1])]
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """The one place where what went wrong on the wire becomes a TransportError."""
+        try:
+            yield
+        except FAILURES as error:
+            fault = explain(error, self._account, self._client.stage)
+            # Not chained: tracebacks of the libraries hold the password in their frames.
+            raise TransportError(fault.text, field=fault.field, permanent=fault.permanent) from None
+
+
+def _how_mail_leaves(capabilities: frozenset[str]) -> str:
+    if "MOVE" in capabilities:
+        return "The server can move mail (MOVE)."
+    if "UIDPLUS" in capabilities:
+        return "The server cannot move mail in one step (MOVE); it is copied and then removed instead (UIDPLUS)."
+    return "The server can neither move mail nor remove single mails: processed mail stays in place, marked as read."

@@ -1,0 +1,191 @@
+"""A private Dovecot on loopback: any number of users, with the abilities a test wants it to have."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.servers.certificates import Pair
+from tests.servers.loopback import HOST, end_with_parent, free_port, greets, wait_until
+from tests.servers.mailbox import Mailbox
+
+BINARY = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+#: What Dovecot 2.3 announces after login; leaving a word out hides the ability from clients.
+CAPABILITIES = (
+    "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE SORT THREAD=REFERENCES MULTIAPPEND URL-PARTIAL CATENATE UNSELECT "
+    "CHILDREN NAMESPACE UIDPLUS LIST-EXTENDED I18NLEVEL=1 ESEARCH ESORT SEARCHRES WITHIN CONTEXT=SEARCH LIST-STATUS "
+    "BINARY MOVE SPECIAL-USE LITERAL+"
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How this server differs from an ordinary one."""
+
+    hidden: tuple[str, ...] = ()  # capabilities it does not announce
+    prefix: str = ""  # of the personal namespace, "INBOX." as on Courier and old Cyrus
+    separator: str = "/"
+
+    @property
+    def capabilities(self) -> str:
+        """A setting only when something is hidden: with it, Dovecot tells everything before login as well."""
+        shown = " ".join(word for word in CAPABILITIES.split() if word not in self.hidden)
+        return f"imap_capability = {shown}" if self.hidden else ""
+
+
+class Dovecot:
+    """One server process. Users are made on the fly, each with an empty mailbox."""
+
+    def __init__(self, options: Options, certificate: Pair) -> None:
+        self._options = options
+        self._certificate = certificate
+        # A short path: Dovecot keeps Unix sockets there, and their names end at 108 bytes.
+        self._directory = Path(tempfile.mkdtemp(prefix="dc"))
+        self._users = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+        self.tls_port = free_port()
+
+    def start(self) -> Dovecot:
+        assert BINARY is not None
+        self._directory.chmod(0o755)
+        account = _account()
+        for path in (self._directory / "mail", self._directory / "users"):
+            path.mkdir()
+            os.chown(path, account.pw_uid, account.pw_gid)
+        configuration = self._directory / "dovecot.conf"
+        configuration.write_text(self._configuration(account))
+        self._process = subprocess.Popen(
+            [BINARY, "-F", "-c", str(configuration)],
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            preexec_fn=end_with_parent,
+        )
+        wait_until(self._answers, what="Dovecot's greeting")
+        return self
+
+    def terminate(self) -> None:
+        """Asks it to end; `stop` waits. Apart, so that several can end at the same time."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.communicate(timeout=10)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def mailbox(self, username: str = "", password: str = "secret") -> Mailbox:
+        """A fresh user."""
+        self._users += 1
+        username = username or f"user{self._users}@example.com"
+        # A file each: Dovecot looks for changes in a file it knows only once a second.
+        (self._directory / "users" / username).write_text(f"{username}:{{PLAIN}}{password}::::::\n")
+        return Mailbox(
+            username=username,
+            password=password,
+            port=self.port,
+            tls_port=self.tls_port,
+            directory=self._directory / "mail" / username / "Maildir",
+        )
+
+    def _answers(self) -> bool:
+        assert self._process is not None and self._process.stderr is not None
+        if self._process.poll() is not None:
+            log = self._directory / "dovecot.log"
+            raise RuntimeError(
+                f"Dovecot ended: {self._process.stderr.read().decode()} {log.read_text() if log.exists() else ''}"
+            )
+        return greets(self.port, b"* OK")
+
+    def _configuration(self, account: pwd.struct_passwd) -> str:
+        return TEMPLATE.format(
+            directory=self._directory,
+            account=account.pw_name,
+            group=grp.getgrgid(account.pw_gid).gr_name,
+            uid=account.pw_uid,
+            gid=account.pw_gid,
+            capabilities=self._options.capabilities,
+            certificate=self._certificate.certificate,
+            key=self._certificate.key,
+            prefix=self._options.prefix,
+            separator=self._options.separator,
+            host=HOST,
+            port=self.port,
+            tls_port=self.tls_port,
+            # Only root may change its root directory, and only then does Dovecot want it.
+            chroots="" if os.geteuid() == 0 else CHROOTS,
+        )
+
+
+def _account() -> pwd.struct_passwd:
+    """Mail never runs as root."""
+    return pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+
+
+CHROOTS = "service anvil {\n chroot =\n}\nservice imap-login {\n chroot =\n}\n"
+
+# The anvil listener is switched off because a few wrong passwords would make later logins wait for seconds.
+TEMPLATE = r"""
+base_dir = {directory}/run
+state_dir = {directory}/state
+log_path = {directory}/dovecot.log
+protocols = imap
+listen = {host}
+default_internal_user = {account}
+default_internal_group = {group}
+default_login_user = {account}
+first_valid_uid = 1
+mail_uid = {uid}
+mail_gid = {gid}
+mail_location = maildir:~/Maildir
+mail_fsync = never
+mail_max_userip_connections = 100
+ssl = yes
+ssl_cert = <{certificate}
+ssl_key = <{key}
+disable_plaintext_auth = no
+auth_mechanisms = plain
+auth_failure_delay = 0 secs
+auth_username_chars =
+{capabilities}
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {directory}/users/%u
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={directory}/mail/%u
+}}
+namespace inbox {{
+  inbox = yes
+  prefix = {prefix}
+  separator = {separator}
+  mailbox Junk {{
+    auto = subscribe
+    special_use = \Junk
+  }}
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = {tls_port}
+    ssl = yes
+  }}
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+{chroots}
+"""
