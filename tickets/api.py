@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
-from tickets.events import agent_replied
+from tickets.catalogue import (
+    FIELD_KINDS,
+    MODULES,
+    TEMPLATE_STATUSES,
+    CatalogueError,
+    catalogue,
+    save_template,
+    save_type,
+    silent_offer,
+    template_id,
+    ticket_type_ids,
+)
+from tickets.events import AgentReply, agent_replied
 from tickets.fields import BUILT_IN_KEYS, TicketField
+from tickets.hooks import Delivery, Notice, hooks
 from tickets.numbering import format_number, parse_number
 from tickets.selectors import (
+    NoteFile,
     TicketBrief,
     briefs,
+    known_contacts,
+    note_files,
     published_templates,
     signature,
     signed_number,
     template_fields,
 )
-from tickets.services import Message, Opening, Written, add_message, open_ticket
+from tickets.services import Message, Opening, Written, add_message, open_ticket, open_tickets
 
 __all__ = [
     "BUILT_IN_KEYS",
+    "FIELD_KINDS",
+    "MODULES",
+    "TEMPLATE_STATUSES",
+    "AgentReply",
+    "CatalogueError",
+    "Delivery",
     "Message",
+    "NoteFile",
+    "Notice",
     "Opening",
     "TicketBrief",
     "TicketField",
@@ -25,11 +49,21 @@ __all__ = [
     "add_message",
     "agent_replied",
     "briefs",
+    "catalogue",
     "format_number",
+    "hooks",
+    "known_contacts",
+    "note_files",
     "open_ticket",
+    "open_tickets",
     "parse_number",
     "published_templates",
+    "save_template",
+    "save_type",
     "signature",
     "signed_number",
+    "silent_offer",
     "template_fields",
+    "template_id",
+    "ticket_type_ids",
 ]

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.utils.encoding import force_bytes
 
+from tickets import blobs
 from tickets.fields import BUILT_IN, TicketField
-from tickets.models import Note, TemplateField, Ticket, TicketTemplate
+from tickets.models import Attachment, Contact, Note, TemplateField, Ticket, TicketTemplate
 from tickets.numbering import format_number, is_signed, parse_number, sign
 
 
@@ -27,9 +29,9 @@ def briefs(numbers: Iterable[str]) -> Mapping[str, TicketBrief]:
     found: dict[str, TicketBrief] = {}
     if not keys:
         return found
-    for ticket in Ticket.objects.filter(pk__in=keys).select_related("requester", "ticket_type"):
-        people = {ticket.requester.email}
-        people |= set(ticket.participants.values_list("contact__email", flat=True))
+    tickets = Ticket.objects.filter(pk__in=keys).select_related("requester", "ticket_type")
+    for ticket in tickets.prefetch_related("participants__contact"):
+        people = {ticket.requester.email, *(each.contact.email for each in ticket.participants.all())}
         found[ticket.number] = TicketBrief(ticket.number, ticket.ticket_type.name, frozenset(people))
     return found
 
@@ -61,4 +63,25 @@ def opening_note(ticket: Ticket) -> Note | None:
 
 
 def _keys() -> list[bytes]:
-    return [f"ticket-signature:{key}".encode() for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+    return [b"ticket-signature:" + force_bytes(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+
+
+def known_contacts(emails: Iterable[str]) -> frozenset[str]:
+    """Those of the canonical addresses that belong to a contact."""
+    return frozenset(Contact.objects.filter(email__in=list(emails)).values_list("email", flat=True))
+
+
+@dataclass(frozen=True, slots=True)
+class NoteFile:
+    filename: str
+    content_type: str
+    content: bytes
+
+
+def note_files(note_id: int) -> list[NoteFile]:
+    """The files of a note with their bytes. Raises FileNotFoundError when the storage lost one."""
+    found = []
+    for row in Attachment.objects.filter(note_id=note_id):
+        with blobs.open_blob(row.sha256) as stored:
+            found.append(NoteFile(row.filename, row.content_type, stored.read()))
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tickets import blobs
-from tickets.events import agent_replied
+from tickets.events import AgentReply, agent_replied
 from tickets.models import Attachment, Contact, Note, Participant, Ticket, TicketEvent, TicketTemplate
 from tickets.numbering import format_number, parse_number
 
@@ -71,42 +71,44 @@ class Opening:
     related: str = ""
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
+def open_tickets(openings: Sequence[Opening]) -> list[Written]:
+    """All of them or none, in a handful of queries. Raises TicketTemplate.DoesNotExist."""
+    templates = _templates({each.template for each in openings})
+    contacts = contacts_for({each.requester_email: each.requester_name for each in openings})
+    now = timezone.now()
+    tickets = Ticket.objects.bulk_create(
+        _new_ticket(each, templates[each.template], contacts[each.requester_email], now) for each in openings
+    )
+    pairs = list(zip(tickets, openings, strict=True))
+    notes = Note.objects.bulk_create(_incoming(ticket, ticket.requester, each.message, now) for ticket, each in pairs)
+    _attach((note, file) for note, each in zip(notes, openings, strict=True) for file in each.message.files)
+    TicketEvent.objects.bulk_create(
+        TicketEvent(ticket=ticket, kind="opened", data={"source": each.source}) for ticket, each in pairs
+    )
+    return [Written(ticket.pk, note.pk) for ticket, note in zip(tickets, notes, strict=True)]
+
+
 def open_ticket(opening: Opening) -> Written:
     """Raises TicketTemplate.DoesNotExist."""
-    template = TicketTemplate.objects.get(name=opening.template)
-    requester = contact_for(opening.requester_email, opening.requester_name)
-    now = timezone.now()
-    ticket = Ticket.objects.create(
-        title=opening.title[:255],
-        priority=opening.priority,
-        source=opening.source,
-        template=template,
-        ticket_type_id=template.ticket_type_id,
-        requester=requester,
-        fields=dict(opening.fields or {}),
-        restricted=list(opening.restricted),
-        related_id=_existing(opening.related),
-        updated=now,
-    )
-    note = _write_incoming(ticket, requester, opening.message, now)
-    TicketEvent.objects.create(ticket=ticket, kind="opened", data={"source": opening.source})
-    return Written(ticket.pk, note.pk)
+    return open_tickets([opening])[0]
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def add_message(*, number: str, email: str, name: str = "", message: Message) -> Written:
     """A customer's message joins a ticket; a solved or waiting one opens again. Raises Ticket.DoesNotExist."""
     ticket = Ticket.objects.select_for_update().get(pk=parse_number(number) or 0)
     now = timezone.now()
-    note = _write_incoming(ticket, contact_for(email, name), message, now)
+    note = _incoming(ticket, contact_for(email, name), message, now)
+    note.save()
+    _attach((note, file) for file in message.files)
     if ticket.status != Ticket.Status.OPEN:
         TicketEvent.objects.create(ticket=ticket, kind="reopened", data={"was": ticket.status})
     Ticket.objects.filter(pk=ticket.pk).update(status=Ticket.Status.OPEN, unanswered=True, updated=now)
     return Written(ticket.pk, note.pk)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def reply_as_agent(
     *,
     ticket: Ticket,
@@ -123,23 +125,26 @@ def reply_as_agent(
             Participant.objects.get_or_create(ticket=ticket, contact=contact)
     recipients = [ticket.requester.email, *(c.email for c in copied if c.pk != ticket.requester_id)]
     note = _write_own(ticket, agent, text, Note.Visibility.PUBLIC, Note.Direction.OUT, recipients)
-    _attach(note, files)
+    _attach((note, file) for file in files)
     _touch(ticket, status=status, unanswered=False)
-    agent_replied.send(sender=Note, note=note, recipients=recipients)
+    agent_replied.send(
+        sender=Note,
+        reply=AgentReply(ticket.pk, note.pk, ticket.number, ticket.title, text, recipients, note.created),
+    )
     return note
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def write_private_note(
     *, ticket: Ticket, agent: User | AbstractBaseUser, text: str, files: Sequence[IncomingFile] = ()
 ) -> Note:
     note = _write_own(ticket, agent, text, Note.Visibility.PRIVATE, Note.Direction.INTERNAL, [])
-    _attach(note, files)
+    _attach((note, file) for file in files)
     _touch(ticket)
     return note
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def set_status(*, ticket: Ticket, agent: User | AbstractBaseUser, status: str) -> None:
     if status != ticket.status:
         change = {"was": ticket.status, "is": status}
@@ -147,7 +152,7 @@ def set_status(*, ticket: Ticket, agent: User | AbstractBaseUser, status: str) -
         _touch(ticket, status=status)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def assign(*, ticket: Ticket, agent: User | AbstractBaseUser, to: User | AbstractBaseUser | None) -> None:
     """`to` None takes the ticket from everybody."""
     if (to.pk if to else None) != ticket.assignee_id:
@@ -158,16 +163,53 @@ def assign(*, ticket: Ticket, agent: User | AbstractBaseUser, to: User | Abstrac
 
 
 def contact_for(email: str, name: str = "") -> Contact:
-    """The contact with this canonical address; the name is taken over the first time one is given."""
-    contact, created = Contact.objects.get_or_create(email=email, defaults={"name": name[:200]})
-    if name and not created and not contact.name:
-        contact.name = name[:200]
-        contact.save(update_fields=["name"])
-    return contact
+    """The contact with this canonical address."""
+    return contacts_for({email: name})[email]
 
 
-def _write_incoming(ticket: Ticket, contact: Contact, message: Message, now: datetime) -> Note:
-    note = Note.objects.create(
+def contacts_for(names: Mapping[str, str]) -> dict[str, Contact]:
+    """Address → contact. A name is taken over the first time one is given."""
+    found = _contacts(names)
+    missing = [Contact(email=email, name=name[:200]) for email, name in names.items() if email not in found]
+    if missing:
+        # Another worker may write the same people at this moment; whoever was first has made them.
+        Contact.objects.bulk_create(missing, ignore_conflicts=True)
+        found |= _contacts(contact.email for contact in missing)
+    for email, name in names.items():
+        if name and not found[email].name:
+            found[email].name = name[:200]
+            found[email].save(update_fields=["name"])
+    return found
+
+
+def _contacts(emails: Iterable[str]) -> dict[str, Contact]:
+    return {contact.email: contact for contact in Contact.objects.filter(email__in=list(emails))}
+
+
+def _templates(names: set[str]) -> dict[str, TicketTemplate]:
+    found = {template.name: template for template in TicketTemplate.objects.filter(name__in=names)}
+    if missing := names - found.keys():
+        raise TicketTemplate.DoesNotExist(f"There is no template named {', '.join(sorted(missing))}.")
+    return found
+
+
+def _new_ticket(opening: Opening, template: TicketTemplate, requester: Contact, now: datetime) -> Ticket:
+    return Ticket(
+        title=opening.title[:255],
+        priority=opening.priority,
+        source=opening.source,
+        template=template,
+        ticket_type_id=template.ticket_type_id,
+        requester=requester,
+        fields=dict(opening.fields or {}),
+        restricted=list(opening.restricted),
+        related_id=_existing(opening.related),
+        updated=now,
+    )
+
+
+def _incoming(ticket: Ticket, contact: Contact, message: Message, now: datetime) -> Note:
+    return Note(
         ticket=ticket,
         direction=Note.Direction.IN,
         contact=contact,
@@ -176,8 +218,6 @@ def _write_incoming(ticket: Ticket, contact: Contact, message: Message, now: dat
         recipients=list(message.recipients),
         created=message.written_at or now,
     )
-    _attach(note, message.files)
-    return note
 
 
 def _write_own(
@@ -199,8 +239,8 @@ def _write_own(
     )
 
 
-def _attach(note: Note, files: Sequence[IncomingFile]) -> None:
-    Attachment.objects.bulk_create(
+def _attach(files: Iterable[tuple[Note, IncomingFile]]) -> None:
+    rows = [
         Attachment(
             note=note,
             filename=each.filename[:255],
@@ -210,8 +250,10 @@ def _attach(note: Note, files: Sequence[IncomingFile]) -> None:
             content_id=each.content_id[:255],
             inline=each.inline,
         )
-        for each in files
-    )
+        for note, each in files
+    ]
+    if rows:
+        Attachment.objects.bulk_create(rows)
 
 
 def _touch(ticket: Ticket, **changes: Any) -> None:

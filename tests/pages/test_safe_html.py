@@ -1,0 +1,185 @@
+"""HTML from outside is shown without anything in it acting, loading or covering."""
+
+from __future__ import annotations
+
+import pytest
+
+from tickets.safe_html import TooBig, clean
+
+ACTIVE = {
+    "script": "<script>alert(1)</script>",
+    "script in pieces": "<scr<script>ipt>alert(1)</scr</script>ipt>",
+    "handler": "<img src=x onerror=alert(1)><p onclick=alert(1)>x</p>",
+    "handler behind a slash": "<img/src=x/onerror=alert(1)>",
+    "iframe": "<iframe src=javascript:alert(1)></iframe><iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "object": "<object data=javascript:alert(1)></object><embed src=javascript:alert(1)>",
+    "form": "<form action=https://evil.example><input name=q><button formaction=javascript:alert(1)>go</button></form>",
+    "base": "<base href=https://evil.example/>",
+    "meta refresh": "<meta http-equiv=refresh content='0;url=https://evil.example'>",
+    "style sheet": "<link rel=stylesheet href=https://evil.example><style>@import 'https://evil.example'</style>",
+    "svg": "<svg onload=alert(1)><script>alert(1)</script><a xlink:href=javascript:alert(1)>x</a></svg>",
+    "svg animation": "<svg><animate onbegin=alert(1) attributeName=x></svg>",
+    "math": "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)></style></mglyph></table></mtext></math>",
+    "mutation noscript": "<noscript><p title='</noscript><img src=x onerror=alert(1)>'></noscript>",
+    "mutation style": "<svg></p><style><a id='</style><img src=x onerror=alert(1)>'>",
+    "mutation title": "<title><img title='</title><img src=x onerror=alert(1)>'></title>",
+    "mutation comment": "<!--><img src=x onerror=alert(1)>-->",
+    "mutation form": "<form><math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>",
+    "template": "<template><script>alert(1)</script></template>",
+    "xml island": "<xml><i><b><script>alert(1)</script></b></i></xml>",
+    "conditional comment": "<!--[if gte IE 4]><script>alert(1)</script><![endif]-->",
+    "unclosed": "<img src='x' onerror='alert(1)'",
+    "null bytes": "<scr\0ipt>alert(1)</scr\0ipt>",
+}
+FORBIDDEN = ("<script", "onerror", "onclick", "onload", "onbegin", "<iframe", "<object", "<embed", "<form", "<input",
+             "<button", "<base", "<meta", "<link", "<style", "<svg", "<math", "<template", "javascript:", "srcdoc",
+             "formaction", " src=", "<!--")  # fmt: skip
+
+
+@pytest.mark.parametrize("html", ACTIVE.values(), ids=ACTIVE.keys())
+def test_nothing_active_survives(html: str) -> None:
+    cleaned = clean(f"<p>before</p>{html}<p>after</p>").lower()
+
+    assert [each for each in FORBIDDEN if each in cleaned] == []
+    assert "before" in cleaned
+
+
+LINKS = [
+    "javascript:alert(1)", "JaVaScRiPt:alert(1)", " javascript:alert(1)", "java\nscript:alert(1)",
+    "java&#9;script:alert(1)", "javascript&colon;alert(1)", "\x01javascript:alert(1)", "vbscript:msgbox(1)",
+    "data:text/html,<script>alert(1)</script>", "data:text/html;base64,PHNjcmlwdD4=", "file:///etc/passwd",
+    "blob:https://example.com/1", "ftp://example.com/x", "tel:123", "cid:a@b", "feed:javascript:alert(1)",
+    "view-source:javascript:alert(1)", "jar:https://example.com!/x", "/admin/", "//evil.example/x", "#top", "?q=1",
+    "https:evil", "http://[bad", "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", LINKS)
+def test_a_link_leads_nowhere_unless_it_is_a_full_web_or_mail_address(target: str) -> None:
+    assert "href" not in clean(f'<a href="{target}">words</a>')
+
+
+@pytest.mark.parametrize(
+    "target", ["https://example.com/?a=1&amp;b=2", "http://example.com", "mailto:anna@example.com"]
+)
+def test_a_good_link_opens_elsewhere_and_tells_nothing(target: str) -> None:
+    cleaned = clean(f'<a href="{target}" target="_top" rel="opener">words</a>')
+
+    assert f'<a href="{target}" rel="noopener noreferrer nofollow" target="_blank">words</a>' in cleaned
+
+
+STYLES = [
+    "background:url(https://evil.example)", "background-image:url(x)", "list-style:url(x)", "position:fixed",
+    "z-index:99", "opacity:0", "width:expression(alert(1))", "color:u\\72l(x)", "color:var(--x)", "behavior:url(x)",
+    "-moz-binding:url(x)", "@import 'x'", "content:attr(x)", "width:calc(100% + 9px)", "cursor:url(x)",
+    "color:" + "f(" * 3000, "color:" + "{" * 3000, "filter:progid:x", "transform:scale(99)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style[:24])
+def test_a_style_that_loads_covers_or_hides_is_dropped(style: str) -> None:
+    assert "style" not in clean(f'<p style="{style}">words</p>')
+
+
+def test_ordinary_formatting_survives() -> None:
+    html = (
+        '<p style="color: #b00; text-align: center"><b>bold</b> <i>italic</i></p><ul><li>one</li></ul>'
+        '<table border="1"><tr><td colspan="2" style="background-color: rgb(1, 2, 3)">cell</td></tr></table>'
+    )
+
+    cleaned = clean(html)
+
+    for piece in ("color: #b00;", "text-align: center;", "<b>bold</b>", "<li>one</li>", "rgb(1, 2, 3)", 'colspan="2"'):
+        assert piece in cleaned
+
+
+@pytest.mark.req("S0-10")
+def test_every_visible_word_survives_and_no_code_becomes_text() -> None:
+    cleaned = clean(
+        '<?xml version="1.0" encoding="utf-8"?><html><head><title>T1TLE</title><style>p { color: RED1 }</style></head>'
+        "<body><!--[if mso]><p>MSO1</p><![endif]--><o:p>office</o:p><center>middle</center><form>form</form>"
+        '<div style="display:none">H1DDEN</div><script>C0DE</script><custom-tag>custom</custom-tag></body></html>'
+    )
+
+    assert [word for word in ("office", "middle", "form", "custom") if word not in cleaned] == []
+    assert [word for word in ("T1TLE", "RED1", "MSO1", "H1DDEN", "C0DE", "xml") if word in cleaned] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["https://evil.example/p.gif", "http://evil.example/p.gif", "//evil.example/p.gif", " https://evil.example/p.gif"],
+)
+def test_a_picture_from_the_internet_waits_for_a_click(source: str) -> None:
+    cleaned = clean(f'<img alt="x" srcset="https://evil.example/2 2x" src="{source}">')
+
+    assert cleaned.startswith('<div><img data-remote-src="http')
+    assert "src=" not in cleaned.replace("data-remote-src=", "")
+
+
+@pytest.mark.parametrize(
+    "source", ["/admin/logout/", "x.png", "file:///x.png", "data:image/svg+xml,<svg>", "data:text/html,x"]
+)
+def test_other_picture_sources_are_forgotten(source: str) -> None:
+    assert clean(f"<p>x</p><img src='{source}'>") == "<div><p>x</p><img></div>"
+
+
+def test_a_mail_cannot_forge_the_sources_we_write() -> None:
+    cleaned = clean('<img data-inline="https://evil.example/x" data-cid="y"><p data-cid="z">x</p>')
+
+    assert "data-" not in cleaned
+
+
+def test_background_pictures_are_dropped() -> None:
+    assert "evil" not in clean(
+        '<table background="https://evil.example/x"><tr><td background="//evil.example">x</table>'
+    )
+
+
+def test_template_syntax_stays_text() -> None:
+    assert "{{ settings.SECRET_KEY }}{% debug %}" in clean("<p>{{ settings.SECRET_KEY }}{% debug %}</p>")
+
+
+BOMBS = {
+    "6,000 nested": "<div>" * 6000,
+    "20,000 links in boxes": "<a><div>" * 10_000,
+    "60,000 paragraphs": "<p>x" * 60_000,
+    "100,000 brackets": "<" * 100_000,
+    "20,000 attributes": "<p " + " ".join(f"a{n}=1" for n in range(20_000)) + ">x</p>",
+    "20,000 attributes in quotes": "<p " + " ".join(f'a{n}=">"' for n in range(20_001)) + ">x</p>",
+    "formatting rebuilt for ever": "".join(f"<b><p><i class=c{n}><table>" for n in range(2000)),
+    "3 MB picture": f'<img src="data:image/png;base64,{"A" * 3_000_000}">',
+}
+
+
+@pytest.mark.parametrize("html", BOMBS.values(), ids=BOMBS.keys())
+def test_html_that_would_cost_too_much_is_refused_before_it_does(html: str) -> None:
+    with pytest.raises(TooBig):
+        clean(html)
+
+
+def test_a_small_bomb_does_not_grow() -> None:
+    bomb = "".join(f"<p><i class=c{n}>" for n in range(1000))
+
+    assert len(clean(bomb)) < len(bomb)
+
+
+@pytest.mark.parametrize("html", ["", "   ", "\0", "<script>x</script>", "<!-- x -->", "\ud800"])
+def test_html_without_words_is_no_error(html: str) -> None:
+    assert "x" not in clean(html)
+
+
+def test_quoted_history_is_folded_and_kept() -> None:
+    cleaned = clean(
+        '<p>New words</p><div class="gmail_quote">On Monday: <blockquote>old words</blockquote></div><p>end</p>'
+    )
+
+    assert "<p>New words</p><details><summary>Quoted text</summary><div>On Monday:" in cleaned
+    assert cleaned.endswith("</details><p>end</p></div>")
+
+
+def test_history_is_open_when_there_is_nothing_else() -> None:
+    assert "<details open>" in clean('<blockquote type="cite">forwarded words</blockquote>')
+
+
+def test_a_mail_cannot_fold_its_own_words() -> None:
+    assert clean("<details><summary>safe</summary>hidden</details>") == "<div>safehidden</div>"

@@ -1,0 +1,37 @@
+"""What happened to a ticket, as sentences."""
+
+from __future__ import annotations
+
+from tickets.models import Ticket, TicketEvent
+
+_SOURCES = {"email": "from a mail", "agent": "by an agent"}
+_STATUSES = {"open": "open", "waiting": "waiting for the customer", "solved": "solved"}
+
+
+def sentence(event: TicketEvent) -> str:
+    """Without who and when. Kinds this page does not know are shown by their own words."""
+    told = _KNOWN.get(event.kind)
+    return told(event) if told else str(event.data.get("text") or event.kind.replace("_", " ")).capitalize()
+
+
+def _opened(event: TicketEvent) -> str:
+    return f"Ticket opened {_SOURCES.get(event.data.get('source', ''), '')}".strip()
+
+
+def _reopened(event: TicketEvent) -> str:
+    return f"Open again: the customer wrote (it was {_STATUSES.get(event.data.get('was', ''), 'closed')})"
+
+
+def _status(event: TicketEvent) -> str:
+    status = event.data.get("is", "")
+    if status == Ticket.Status.OPEN:
+        return "Opened again"
+    return "Marked as solved" if status == Ticket.Status.SOLVED else f"Now {_STATUSES.get(status, status)}"
+
+
+def _assigned(event: TicketEvent) -> str:
+    to = event.data.get("to", "")
+    return f"Assigned to {to}" if to else "Put back: nobody is assigned"
+
+
+_KNOWN = {"opened": _opened, "reopened": _reopened, "status": _status, "assigned": _assigned}

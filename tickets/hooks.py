@@ -1,0 +1,57 @@
+"""Questions the pages ask of apps that tickets must not know. Nobody has to answer; the last answer wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+User = AbstractBaseUser | AnonymousUser
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How far a message of ours got, in words for agents. `detail` says why and what to do, when something is wrong."""
+
+    label: str
+    tone: Literal["", "good", "warn", "bad"] = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something every agent should know before they wonder why the queue is quiet."""
+
+    text: str
+    url: str = ""
+    tone: Literal["warn", "bad"] = "warn"
+
+
+@dataclass(slots=True)
+class Hooks:
+    #: ids of public notes of ours → how each was delivered
+    delivery_states: list[Callable[[Sequence[int]], Mapping[int, Delivery]]] = field(default_factory=list)
+    #: (ticket id, who asks) → address of a page that explains where the ticket came from, or nothing
+    origin_links: list[Callable[[int, User], str]] = field(default_factory=list)
+    #: who asks → what is wrong at the moment
+    notices: list[Callable[[User], Sequence[Notice]]] = field(default_factory=list)
+
+
+hooks = Hooks()
+
+
+def delivery_states(note_ids: Sequence[int]) -> dict[int, Delivery]:
+    found: dict[int, Delivery] = {}
+    for ask in hooks.delivery_states if note_ids else ():
+        found.update(ask(note_ids))
+    return found
+
+
+def origin_link(ticket_id: int, user: User) -> str:
+    return next((link for ask in reversed(hooks.origin_links) if (link := ask(ticket_id, user))), "")
+
+
+def notices(user: User) -> list[Notice]:
+    return [notice for ask in hooks.notices for notice in ask(user)]

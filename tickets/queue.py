@@ -1,0 +1,135 @@
+"""The lists agents work from: which tickets, how many, page by page, and whether anything changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Left
+
+from tickets.models import Note, Ticket
+from tickets.numbering import PREFIX, parse_number
+
+PAGE_SIZE = 40
+#: Counting stops here: beyond it nobody needs the exact figure, and exact figures get slow.
+COUNT_LIMIT = 1000
+_PREVIEW_CHARACTERS = 200
+
+Person = AbstractBaseUser | AnonymousUser
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One of the lists. `empty` is what its page says when it is."""
+
+    key: str
+    label: str
+    empty: str
+    status: str
+    assigned: str = ""  # "me", "nobody" or anybody
+
+
+VIEWS = (
+    View("mine", "My open", "Nothing is waiting for you. Take a ticket from “Unassigned”.", "open", "me"),
+    View("unassigned", "Unassigned", "Every open ticket has somebody who looks after it.", "open", "nobody"),
+    View("open", "All open", "No open tickets.", "open"),
+    View("waiting", "Waiting for customer", "No ticket waits for a customer’s answer.", "waiting"),
+    View("solved", "Solved", "No ticket has been solved yet.", "solved"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    ticket: Ticket
+    preview: str
+    by_us: str  # what of ours the preview shows: "Replied", "Note" or nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`next` is the cursor of the following page, or nothing."""
+
+    rows: list[Row]
+    next: str
+
+
+def view_named(key: str | None) -> View:
+    """All open tickets unless another list is asked for: nothing that came in is out of sight."""
+    return next((view for view in VIEWS if view.key == (key or "open")), VIEWS[0])
+
+
+def listed(view: View, person: Person) -> QuerySet[Ticket]:
+    rows = Ticket.objects.filter(status=view.status)
+    if view.assigned == "me":
+        return rows.filter(assignee_id=person.pk)
+    return rows.filter(assignee=None) if view.assigned == "nobody" else rows
+
+
+def found(words: str) -> QuerySet[Ticket]:
+    """Tickets whose title or requester holds the words; a number finds its ticket."""
+    match = Q(title__icontains=words) | Q(requester__email__icontains=words) | Q(requester__name__icontains=words)
+    pk = number_meant(words)
+    return Ticket.objects.filter(match | Q(pk=pk) if pk else match)
+
+
+def number_meant(words: str) -> int | None:
+    """The ticket somebody typed: HD-1041, hd-1041 or just 1041."""
+    return parse_number(words) or parse_number(f"{PREFIX}-{words.strip()}")
+
+
+def page(rows: QuerySet[Ticket], cursor: str) -> Page:
+    """Continues after the cursor's row instead of counting rows, so page 9,000 is as fast as page 1."""
+    after = _parse_cursor(cursor)
+    if after:
+        moment, pk = after
+        rows = rows.filter(updated__lte=moment).filter(Q(updated__lt=moment) | Q(pk__lt=pk))
+    tickets = list(rows.select_related("requester", "assignee").order_by("-updated", "-pk")[: PAGE_SIZE + 1])
+    shown = tickets[:PAGE_SIZE]
+    return Page(_with_previews(shown), _cursor(shown[-1]) if len(tickets) > PAGE_SIZE else "")
+
+
+def counts(person: Person) -> dict[str, str]:
+    """View key → how many, as text. Solved tickets pile up for ever and are not counted."""
+    found = {v.key: listed(v, person).order_by()[:COUNT_LIMIT].count() for v in VIEWS if v.key != "solved"}
+    return {key: f"{COUNT_LIMIT - 1}+" if count == COUNT_LIMIT else str(count) for key, count in found.items()}
+
+
+def newest_change() -> str:
+    """Changes whenever any ticket does."""
+    newest = Ticket.objects.order_by("-updated", "-pk").only("pk", "updated").first()
+    return _cursor(newest) if newest else "none"
+
+
+def _with_previews(tickets: Iterable[Ticket]) -> list[Row]:
+    newest = Note.objects.filter(ticket=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+    of_shown = Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).values(last=Subquery(newest))
+    previews = {
+        note["ticket_id"]: note
+        for note in Note.objects.filter(pk__in=of_shown).values(
+            "ticket_id", "direction", start=Left("text", _PREVIEW_CHARACTERS)
+        )
+    }
+    return [_row(ticket, previews.get(ticket.pk, {})) for ticket in tickets]
+
+
+def _row(ticket: Ticket, note: Mapping[str, Any]) -> Row:
+    by_us = {Note.Direction.OUT: "Replied", Note.Direction.INTERNAL: "Note"}.get(note.get("direction", ""), "")
+    return Row(ticket, " ".join(note.get("start", "").split()), by_us)
+
+
+def _cursor(ticket: Ticket) -> str:
+    return f"{ticket.updated.isoformat()}~{ticket.pk}"
+
+
+def _parse_cursor(cursor: str) -> tuple[datetime, int] | None:
+    """A cursor somebody tampered with means the first page."""
+    moment, _, pk = cursor.partition("~")
+    try:
+        when = datetime.fromisoformat(moment)
+        return (when, int(pk)) if when.tzinfo else None
+    except ValueError:
+        return None
