@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from mailchannel.services import desk
+from mailchannel.services.outbox import queue_reply
+from tickets.api import AgentReply, agent_replied, hooks
+
+
+def on_agent_replied(reply: AgentReply, **kwargs: Any) -> None:
+    queue_reply(reply)
+
 
 def connect() -> None:
-    pass
+    agent_replied.connect(on_agent_replied, dispatch_uid="mailchannel.agent_replied")
+    hooks.delivery_states.append(desk.deliveries)
+    hooks.origin_links.append(desk.trace_link)
+    hooks.notices.append(desk.channel_notices)

@@ -1,0 +1,77 @@
+"""The fate of every mail."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from mailchannel.kernel.decisions import Outcome
+from mailchannel.management.servers import find, json_line
+from mailchannel.models import InboundMail
+from tickets.api import format_number
+
+_AGO = re.compile(r"(\d{1,6})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+class Command(BaseCommand):
+    help = "Lists received mails, oldest first: what each became, and why."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--since", metavar="WHEN", help="2026-01-31, 2026-01-31T08:00 or 30m, 12h, 7d ago")
+        parser.add_argument("--outcome", choices=[outcome.value for outcome in Outcome])
+        parser.add_argument("--server", metavar="NAME")
+        parser.add_argument("--json", action="store_true", help="one JSON object a mail")
+
+    def handle(
+        self, *args: Any, since: str | None, outcome: str | None, server: str | None, json: bool, **options: Any
+    ) -> None:
+        rows = InboundMail.objects.select_related("server").defer("trace").order_by("pk")
+        if since:
+            rows = rows.filter(kept_at__gte=_moment(since))
+        if outcome:
+            rows = rows.filter(outcome=outcome)
+        if server:
+            rows = rows.filter(server=find(server))
+        for row in rows.iterator(chunk_size=500):
+            self.stdout.write(json_line(_as_json(row)) if json else _line(row))
+
+
+def _moment(text: str) -> datetime:
+    ago = _AGO.fullmatch(text.strip())
+    if ago:
+        return timezone.now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        day = parse_date(text)
+        moment = datetime(day.year, day.month, day.day) if day else parse_datetime(text)
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise CommandError(f"--since {text!r} is no time. Write 2026-01-31, 2026-01-31T08:00 or 12h.")
+    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+
+
+def _as_json(row: InboundMail) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "server": row.server.name,
+        "message_id": row.message_id,
+        "from": row.sender,
+        "subject": row.subject,
+        "received": row.received_at.isoformat(),
+        "outcome": row.outcome,
+        "reason": row.reason,
+        "ticket": format_number(row.ticket_id) if row.ticket_id else None,
+        "filed": row.filed_to or None,
+    }
+
+
+def _line(row: InboundMail) -> str:
+    ticket = format_number(row.ticket_id) if row.ticket_id else "-"
+    when = timezone.localtime(row.received_at)
+    return f"{row.pk:>6} {when:%Y-%m-%d %H:%M} {row.outcome:9} {row.reason:26} {ticket:8} {row.sender}: {row.subject}"

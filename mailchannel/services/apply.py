@@ -1,0 +1,136 @@
+"""Write what was decided about mails: tickets or notes and each mail's end, all in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from mailchannel.kernel.channel import Channel
+from mailchannel.kernel.decisions import Decision, Draft, Outcome
+from mailchannel.kernel.types import Attachment, ParsedMail
+from mailchannel.models import InboundMail
+from mailchannel.pipeline.decide import decide
+from mailchannel.services.facts import Question, gather
+from tickets.api import BUILT_IN_KEYS, Message, Opening, Written, add_message, open_tickets
+
+#: Mail servers tell times in whole seconds: mail younger than this counts as written when we learn of it, so that it
+#: never stands above the answer it answers.
+DELAY = timedelta(minutes=1)
+_ENDED = [
+    *("message_id", "sender", "subject", "outcome", "reason", "because", "trace", "version", "settled_at"),
+    *("ticket", "note"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A kept mail, parsed."""
+
+    row: InboundMail
+    raw: bytes
+    mail: ParsedMail
+
+
+def judge_and_apply(mails: Sequence[Read], channel: Channel) -> list[Decision]:
+    """Runs inside the caller's transaction, with the rows locked. All mails or none; none may answer another of them.
+
+    The decision of a row that was forgotten, to be fetched whole, is left out.
+    """
+    facts = gather([Question(each.mail, each.row.received_at, each.row) for each in mails], channel)
+    judged = [(each, decide(each.mail, channel, known)) for each, known in zip(mails, facts, strict=True)]
+    kept = [(each, decision) for each, decision in judged if not _forget(each.row, decision)]
+    written = _write(kept, channel)
+    for each, decision in kept:
+        _end(each, decision, written.get(each.row.pk), channel.version)
+    if kept:
+        InboundMail.objects.bulk_create(
+            [each.row for each, _ in kept], update_conflicts=True, unique_fields=["id"], update_fields=_ENDED
+        )
+    return [decision for _, decision in kept]
+
+
+def _forget(row: InboundMail, decision: Decision) -> bool:
+    """Settings loosened since only its headers were read: without its row the next run fetches the mail whole."""
+    if row.headers_only and decision.outcome in (Outcome.OPENED, Outcome.ADDED):
+        row.delete()
+        return True
+    return False
+
+
+def _write(judged: Sequence[tuple[Read, Decision]], channel: Channel) -> dict[int, Written]:
+    """Row → what it became."""
+    opened = [(each, decision.draft) for each, decision in judged if decision.outcome == Outcome.OPENED]
+    openings = [_opening(draft, _message(each, draft, Outcome.OPENED, channel)) for each, draft in opened if draft]
+    written = (
+        {each.row.pk: done for (each, _), done in zip(opened, open_tickets(openings), strict=True)} if openings else {}
+    )
+    for each, decision in judged:
+        if decision.outcome == Outcome.ADDED and decision.draft:
+            written[each.row.pk] = _answer(each, decision.draft, channel)
+    return written
+
+
+def _answer(each: Read, draft: Draft, channel: Channel) -> Written:
+    message = _message(each, draft, Outcome.ADDED, channel)
+    sender = draft.requester
+    return add_message(number=draft.thread.number, email=sender.email, name=sender.name, message=message)
+
+
+def _message(each: Read, draft: Draft, outcome: Outcome, channel: Channel) -> Message:
+    files = draft.attachments
+    if channel.attach_email:
+        files = (*files, Attachment("original.eml", "message/rfc822", each.raw))
+    delayed = timezone.now() - each.row.received_at > DELAY
+    return Message(
+        text=_text(draft, outcome),
+        html=draft.html,
+        files=files,
+        recipients=[str(address) for address in draft.recipients],
+        written_at=each.row.received_at if delayed else None,
+    )
+
+
+def _text(draft: Draft, outcome: Outcome) -> str:
+    """A new ticket opens with its description, whatever fills it; an answer is always the mail's own words."""
+    return str(draft.fields.get("description") or draft.text) if outcome == Outcome.OPENED else draft.text
+
+
+def _opening(draft: Draft, message: Message) -> Opening:
+    fields = draft.fields
+    requester = str(fields.get("requester") or draft.requester.email)
+    return Opening(
+        template=draft.template,
+        title=str(fields["title"]),
+        requester_email=requester,
+        requester_name=draft.requester.name if requester == draft.requester.email else "",
+        message=message,
+        priority=str(fields.get("priority") or "normal"),
+        fields={key: value for key, value in fields.items() if key not in BUILT_IN_KEYS},
+        restricted=draft.restricted,
+        related=draft.thread.related,
+    )
+
+
+def _end(each: Read, decision: Decision, written: Written | None, version: int) -> None:
+    row = each.row
+    for name, value in headline(each.mail).items():
+        setattr(row, name, value)
+    row.outcome, row.reason = decision.outcome, decision.reason
+    row.because = next((s.because for s in decision.trace if s.stage == "gate" and s.verdict == "refuse"), "")
+    row.trace = [step.as_json() for step in decision.trace]
+    row.version = version
+    row.settled_at = timezone.now()
+    row.ticket_id = written.ticket_id if written else None
+    row.note_id = written.note_id if written else None
+
+
+def headline(mail: ParsedMail) -> dict[str, str]:
+    """What the mail log shows of a mail."""
+    return {
+        "message_id": mail.message_id[:998],
+        "sender": (mail.sender.email if mail.sender else mail.from_header)[:320],
+        "subject": mail.subject[:255],
+    }

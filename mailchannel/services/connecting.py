@@ -1,0 +1,43 @@
+"""Open the transport of a mail server with its stored settings, trying again where that can help."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from django.conf import settings
+
+from mailchannel.models import MailServer
+from mailchannel.services.vault import connection_settings
+from mailchannel.transports import TRANSPORTS, Transport, TransportError
+
+_PAUSE = 0.5  # seconds between two tries
+
+
+@contextmanager
+def opened(server: MailServer) -> Iterator[Transport]:
+    """Connected and signed in. All tries together end within the timeout (plus the last one's own); a refused
+    password is not tried twice, so that we never lock an account. Raises TransportError.
+    """
+    with ExitStack() as stack:
+        yield _enter(stack, server)
+
+
+def _enter(stack: ExitStack, server: MailServer) -> Transport:
+    deadline = time.monotonic() + server.timeout_ms / 1000
+    tries = server.max_tries
+    while True:
+        tries -= 1
+        try:
+            return stack.enter_context(_transport(server))
+        except TransportError as error:
+            if error.permanent or tries < 1 or time.monotonic() + _PAUSE > deadline:
+                raise
+        time.sleep(_PAUSE)
+
+
+def _transport(server: MailServer) -> Transport:
+    return TRANSPORTS[server.protocol](
+        connection_settings(server), timeout=server.timeout_ms / 1000, allow_private=settings.ALLOW_PRIVATE_HOSTS
+    )

@@ -1,0 +1,154 @@
+"""The outbox: queue in the transaction of the cause, claim, send, try again.
+
+An answer is sent at least once, always with the same Message-ID, so that a repeat folds into the first copy in the
+customer's mail program.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from mailchannel.compose.headers import message_id
+from mailchannel.compose.reply import Letter, compose_reply
+from mailchannel.kernel.failpoints import hit
+from mailchannel.kernel.types import Attachment
+from mailchannel.models import InboundMail, MailServer, OutboundMail
+from mailchannel.pipeline.addressing import is_ours
+from mailchannel.senders import SENDERS, Retry, SendError
+from mailchannel.services.config import own_addresses
+from mailchannel.services.schedule import send_soon
+from mailchannel.services.vault import sending_settings
+from tickets.api import AgentReply, note_files, signature
+
+log = logging.getLogger(__name__)
+State = OutboundMail.State
+
+#: Minutes until the next try, by how often it was tried; the last value repeats until LAST_TRY.
+QUICK = (1, 2, 5, 10, 30, 60)
+SLOW = (15, 30, 60, 120, 240)
+LAST_TRY = timedelta(days=3)
+#: A mail claimed for so long belongs to a process that died.
+ABANDONED = timedelta(minutes=10)
+
+
+def queue_reply(reply: AgentReply) -> OutboundMail | None:
+    """Inside the transaction that wrote the note. None when the ticket did not come by mail, or nobody is left to write
+    to once our own addresses are taken out.
+    """
+    conversation = list(InboundMail.objects.filter(ticket_id=reply.ticket_id).order_by("pk").select_related("server"))
+    if not conversation:
+        return None
+    server = conversation[-1].server
+    ours = own_addresses(server)
+    recipients = [address for address in reply.recipients if not is_ours(address, ours)]
+    if not recipients:
+        return None
+    letter = _letter(reply, server, recipients, conversation)
+    queued = OutboundMail.objects.create(
+        server=server,
+        ticket_id=reply.ticket_id,
+        note_id=reply.note_id,
+        kind=OutboundMail.Kind.REPLY,
+        cause=f"note {reply.note_id}",
+        message_id=letter.message_id,
+        envelope_from=server.address,
+        recipients=recipients,
+        subject=reply.title[:255],
+        raw=compose_reply(letter),
+        next_try_at=timezone.now(),
+    )
+    transaction.on_commit(lambda: send_soon(queued.pk))
+    return queued
+
+
+def send(pk: int) -> str:
+    """Sends one due mail unless somebody else does; the state it is in afterwards."""
+    now = timezone.now()
+    due = OutboundMail.objects.filter(pk=pk, state=State.QUEUED, next_try_at__lte=now)
+    if due.update(state=State.SENDING, claimed_at=now, attempts=F("attempts") + 1) != 1:
+        return OutboundMail.objects.values_list("state", flat=True).get(pk=pk)
+    hit("send.claimed")
+    mail = OutboundMail.objects.select_related("server").get(pk=pk)
+    try:
+        _hand_over(mail)
+    except SendError as error:
+        return _put_off(mail, error)
+    hit("send.sent")
+    return _change(mail, State.SENT, sent_at=timezone.now(), error="")
+
+
+def due_mails() -> list[int]:
+    """Keys of the mails to send now, oldest first. Mails a dead process left half sent are due again."""
+    abandoned = OutboundMail.objects.filter(state=State.SENDING, claimed_at__lt=timezone.now() - ABANDONED)
+    abandoned.filter(kind=OutboundMail.Kind.REPLY).update(state=State.QUEUED)
+    abandoned.exclude(kind=OutboundMail.Kind.REPLY).update(
+        state=State.FAILED,
+        error="The process that sent it died; whether it went out is unknown, so it is not repeated.",
+    )
+    due = OutboundMail.objects.filter(state=State.QUEUED, next_try_at__lte=timezone.now())
+    return list(due.order_by("next_try_at").values_list("pk", flat=True)[:200])
+
+
+def _hand_over(mail: OutboundMail) -> None:
+    server = mail.server
+    if not server.sending.get("host"):
+        raise SendError(
+            f"No outgoing server is set for {server.name}. Enter one under Connection, Sending.",
+            retry=Retry.SLOW,
+            field="sending.host",
+        )
+    sender = SENDERS["smtp"](
+        sending_settings(server), timeout=server.timeout_ms / 1000, allow_private=settings.ALLOW_PRIVATE_HOSTS
+    )
+    sender.send(bytes(mail.raw), envelope_from=mail.envelope_from, recipients=mail.recipients)
+
+
+def _put_off(mail: OutboundMail, error: SendError) -> str:
+    ladder = QUICK if error.retry == Retry.QUICK else SLOW
+    minutes = ladder[min(mail.attempts, len(ladder)) - 1]
+    log.warning("mail %s to %s was not sent: %s", mail.pk, mail.server, error)
+    if error.retry == Retry.PERMANENT or timezone.now() - mail.created > LAST_TRY:
+        return _change(mail, State.FAILED, error=str(error))
+    return _change(mail, State.QUEUED, error=str(error), next_try_at=timezone.now() + timedelta(minutes=minutes))
+
+
+def _change(mail: OutboundMail, state: State, **columns: object) -> str:
+    """Only from SENDING: a mail somebody else took up meanwhile is theirs."""
+    OutboundMail.objects.filter(pk=mail.pk, state=State.SENDING).update(state=state, **columns)
+    return state
+
+
+def _letter(
+    reply: AgentReply, server: MailServer, recipients: Sequence[str], conversation: Sequence[InboundMail]
+) -> Letter:
+    mail = f"n{reply.note_id}"
+    domain = server.address.rpartition("@")[2]
+    return Letter(
+        message_id=message_id(reply.number, mail, signature(reply.ticket_id, mail), domain),
+        number=reply.number,
+        subject=reply.title,
+        text=reply.text,
+        mailbox=server.address,
+        mailbox_name=server.name,
+        reply_to=server.reply_to,
+        to=recipients[0],
+        cc=recipients[1:],
+        references=_references(reply.ticket_id, conversation),
+        date=reply.written_at,
+        files=[Attachment(f.filename, f.content_type, f.content) for f in note_files(reply.note_id)],
+    )
+
+
+def _references(ticket_id: int, conversation: Sequence[InboundMail]) -> list[str]:
+    """All mails of the conversation in order, the customer's newest last: that one is answered."""
+    ours = OutboundMail.objects.filter(ticket_id=ticket_id).values_list("created", "message_id")
+    mails = sorted([*ours, *((row.kept_at, row.message_id) for row in conversation)])
+    answered = conversation[-1].message_id
+    return [each for _, each in mails if each and each != answered] + ([answered] if answered else [])

@@ -1,0 +1,149 @@
+"""Fetch a mailbox: keep, settle, file, batch by batch. Every step is safe to repeat."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from django.utils import timezone
+
+from mailchannel.kernel.channel import Channel
+from mailchannel.models import FolderMapping, InboundMail, MailServer
+from mailchannel.pipeline.gates.too_large import limit
+from mailchannel.services.config import freeze
+from mailchannel.services.filing import Filing
+from mailchannel.services.keep import Arrival, Place, keep
+from mailchannel.services.lease import Lease
+from mailchannel.services.settle import settle
+from mailchannel.transports import Listed, MessageRef, Transport
+
+BATCH_MAILS = 50
+BATCH_BYTES = 8_000_000
+LISTED_AT_ONCE = 500
+#: So many mails older than the start date are listed in the mail log, the newest of them; the rest is left unread.
+OLDER_LOGGED = 1000
+
+Progress = Callable[[int, int], None]
+
+
+class Stopped(Exception):
+    """The mail server was paused or its settings changed while it was being fetched."""
+
+
+@dataclass
+class Tally:
+    """What a run did so far; kept outside the run so that a failure does not lose it."""
+
+    fetched: int = 0
+    filed: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+
+class Fetch:
+    """One run over all source folders of one mail server, with an open transport and the lease held."""
+
+    def __init__(self, server: MailServer, box: Transport, lease: Lease, tally: Tally, progress: Progress) -> None:
+        self.server = server
+        self.box = box
+        self.lease = lease
+        self.tally = tally
+        self.progress = progress
+        self.channel: Channel = freeze(server)
+        self.filing = Filing(server, box)
+
+    def run(self) -> None:
+        """Raises TransportError, StorageTrouble, LeaseLost, Stopped."""
+        for folder in self._sources():
+            self._drain(folder)
+        self.filing.raise_trouble()
+
+    def _sources(self) -> list[str]:
+        roles = FolderMapping.Role
+        never = {f.folder for f in self.server.folders.all() if f.role == roles.NEVER_READ}
+        return [f.folder for f in self.server.folders.all() if f.role == roles.SOURCE and f.folder not in never]
+
+    def _drain(self, folder: str) -> None:
+        epoch = self.box.epoch(folder)
+        self._forget_other_epochs(folder, epoch)
+        self.tally.filed += self.filing.file(folder, epoch)
+        keys = self._new_keys(folder, epoch)
+        for done, batch in self._batches(folder, epoch, keys):
+            self._check_on_everything()
+            self._take(folder, epoch, batch)
+            self.progress(done, len(keys))
+
+    def _forget_other_epochs(self, folder: str, epoch: str) -> None:
+        """Keys of another epoch name other messages now: nothing may be moved by them. The mails are recognised by
+        their identity when they are listed again (RFC 3501 section 2.3.1.1).
+        """
+        InboundMail.objects.filter(server=self.server, folder=folder, remote=InboundMail.Remote.PENDING).exclude(
+            epoch=epoch
+        ).update(remote=InboundMail.Remote.EPOCH_LOST)
+
+    def _new_keys(self, folder: str, epoch: str) -> list[str]:
+        """Oldest first. Neither a read flag nor a high-water mark decides what is new, only the ledger."""
+        keys = list(self.box.keys(folder))
+        if self.channel.sync_start and keys:
+            recent = set(self.box.keys(folder, self.channel.sync_start.date()))
+            older = [key for key in keys if key not in recent]
+            skipped = set(older[:-OLDER_LOGGED])
+            keys = [key for key in keys if key not in skipped]
+        ledger = InboundMail.objects.filter(server=self.server, folder=folder, epoch=epoch)
+        known = set(ledger.values_list("remote_key", flat=True))
+        return [key for key in keys if key not in known]
+
+    def _batches(self, folder: str, epoch: str, keys: Sequence[str]) -> Iterator[tuple[int, list[Listed]]]:
+        """(keys looked at so far, next batch), bounded by count and by bytes."""
+        for start in range(0, len(keys), LISTED_AT_ONCE):
+            refs = [MessageRef(folder, key, epoch) for key in keys[start : start + LISTED_AT_ONCE]]
+            batch: list[Listed] = []
+            for at, listed in enumerate(self.box.describe(refs), start=start + 1):
+                if batch and (len(batch) == BATCH_MAILS or sum(m.size for m in batch) + listed.size > BATCH_BYTES):
+                    yield at, batch
+                    batch = []
+                batch.append(listed)
+            if batch:
+                yield min(start + LISTED_AT_ONCE, len(keys)), batch
+
+    def _check_on_everything(self) -> None:
+        self.lease.renew()
+        now = MailServer.objects.filter(pk=self.server.pk).values_list("status", "version").first()
+        if now != (self.server.status, self.server.version):
+            raise Stopped("The mail server was paused or published anew; the next run uses the new settings.")
+
+    def _take(self, folder: str, epoch: str, batch: Sequence[Listed]) -> None:
+        whole, headers = self._split(batch)
+        arrivals = [*self._arrivals(whole, headers_only=False), *self._arrivals(headers, headers_only=True)]
+        order = {listed.ref.key: place for place, listed in enumerate(batch)}
+        arrivals.sort(key=lambda arrival: order[arrival.key])
+        kept = keep(self.server, Place(self.server.protocol, folder, epoch), arrivals)
+        self.tally.fetched += len(kept)
+        self.tally.outcomes += settle(self.server, kept, self.channel)
+        self.tally.filed += self.filing.file(folder, epoch)
+
+    def _split(self, batch: Sequence[Listed]) -> tuple[list[Listed], list[Listed]]:
+        """Mails to read whole, and those whose headers are enough: too large, or from before the start date."""
+        largest, start = limit(self.channel.acceptance), self.channel.sync_start
+        whole: list[Listed] = []
+        headers: list[Listed] = []
+        for listed in batch:
+            too_old = start is not None and listed.received_at is not None and listed.received_at < start
+            (headers if listed.size > largest or too_old else whole).append(listed)
+        return whole, headers
+
+    def _arrivals(self, batch: Sequence[Listed], *, headers_only: bool) -> Iterator[Arrival]:
+        if not batch:
+            return
+        known = {listed.ref.key: listed for listed in batch}
+        refs = [listed.ref for listed in batch]
+        fetched = (
+            self.box.fetch_headers(refs)
+            if headers_only
+            else self.box.fetch(refs, expect_bytes=sum(listed.size for listed in batch))
+        )
+        for mail in fetched:
+            listed = known[mail.ref.key]
+            received = listed.received_at or timezone.now()
+            size = listed.size if headers_only else len(mail.raw)
+            yield Arrival(mail.ref.key, mail.raw, received, size, headers_only)

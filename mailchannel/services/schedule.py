@@ -1,0 +1,60 @@
+"""Who works when: one tick a minute hands out what is due; everything else is a task with an id."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+from django_q.models import Schedule
+from django_q.tasks import async_task
+
+from mailchannel.models import MailServer
+
+TICK = "tick"
+NEVER_CAUGHT_UP = {"schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1}
+
+
+def ensure_schedule() -> None:
+    """Exactly one tick schedule, however often we start; the first tick runs at once."""
+    first = Schedule.objects.filter(name=TICK).order_by("pk").first()
+    if first is None:
+        first = Schedule.objects.create(name=TICK, func="mailchannel.tasks.tick", **NEVER_CAUGHT_UP)
+    Schedule.objects.filter(name=TICK).exclude(pk=first.pk).delete()
+    Schedule.objects.filter(pk=first.pk).update(func="mailchannel.tasks.tick", **NEVER_CAUGHT_UP)
+    async_task("mailchannel.tasks.tick")
+
+
+def fetch_soon(server_id: int) -> None:
+    """Fetches without waiting for the next tick."""
+    async_task("mailchannel.tasks.fetch_server", server_id)
+
+
+def send_soon(outbound_id: int) -> None:
+    async_task("mailchannel.tasks.send_mail", outbound_id)
+
+
+def claim_due(now: datetime | None = None) -> list[int]:
+    """Mail servers to fetch now. Claiming one sets its next time, so that two ticks never hand it out twice and a
+    fetch that takes longer than its interval does not pile up.
+    """
+    now = now or timezone.now()
+    due = MailServer.objects.filter(status=MailServer.Status.ACTIVE).filter(
+        Q(next_fetch_at=None) | Q(next_fetch_at__lte=now)
+    )
+    return [server.pk for server in due if not _rests(server, now) and _claim(server, now)]
+
+
+def _claim(server: MailServer, now: datetime) -> bool:
+    unclaimed = MailServer.objects.filter(pk=server.pk, next_fetch_at=server.next_fetch_at)
+    return unclaimed.update(next_fetch_at=now + timedelta(minutes=server.fetch_every_minutes)) == 1
+
+
+def _rests(server: MailServer, now: datetime) -> bool:
+    """Inside one of its skip times; they may cross midnight."""
+    clock = timezone.localtime(now).strftime("%H:%M")
+    for window in server.skip_times:
+        start, _, end = window.partition("-")
+        if start <= clock < end if start <= end else (clock >= start or clock < end):
+            return True
+    return False

@@ -1,0 +1,143 @@
+"""Turn kept mails into what they become: each exactly once, none stopping another.
+
+The first attempt runs here, several mails to a transaction; when one of them makes it fail, each is tried by itself. A
+mail found with an attempt already counted was being settled when a process died, and nobody knows whose fault that was:
+its next attempt runs in a child process, and only the child's own death blames the mail.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from mailchannel.kernel.channel import Channel
+from mailchannel.kernel.decisions import Outcome
+from mailchannel.kernel.failpoints import hit
+from mailchannel.models import InboundMail, MailServer
+from mailchannel.parsing.mime import parse
+from mailchannel.services.apply import Read, headline, judge_and_apply
+from mailchannel.services.config import freeze
+from mailchannel.services.lease import hold
+from mailchannel.services.sandbox import ChildRaised, run_in_child
+
+log = logging.getLogger(__name__)
+
+GROUP = 50  # mails to a transaction at most: one commit costs as much as deciding several mails
+_STORAGE_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+class StorageTrouble(Exception):
+    """The database or disk fails, not the mail: everything stays as it is and is tried again later."""
+
+
+def settle(server: MailServer, keys: Sequence[int] | None = None, channel: Channel | None = None) -> Counter[str]:
+    """Settles these rows, or all unfinished ones of the server. Outcome → number. Raises StorageTrouble."""
+    channel = channel or freeze(server)
+    unfinished = InboundMail.objects.filter(server=server, outcome=Outcome.RECEIVED).order_by("pk")
+    if keys is not None:
+        unfinished = unfinished.filter(pk__in=keys)
+    counts: Counter[str] = Counter()
+    try:
+        attempts = dict(unfinished.values_list("pk", "attempts"))
+        if attempts:
+            InboundMail.objects.filter(pk__in=attempts).update(attempts=F("attempts") + 1)
+            hit("settle.attempt_committed")
+        for suspect in [pk for pk, count in attempts.items() if count]:
+            counts += _settle_in_child(suspect, channel)
+        fresh = [pk for pk, count in attempts.items() if not count]
+        for start in range(0, len(fresh), GROUP):
+            for group in _independent(_read(fresh[start : start + GROUP])):
+                counts += _settle_group(group, channel)
+    except (OperationalError, InterfaceError) as error:
+        raise StorageTrouble(f"The database does not answer as it should: {error}") from error
+    return counts
+
+
+def settle_all() -> Counter[str]:
+    """The sweeper: whatever was kept but not settled, also while its mail server is out of reach."""
+    counts: Counter[str] = Counter()
+    servers = MailServer.objects.filter(inbound__outcome=Outcome.RECEIVED).distinct()
+    for server in servers.exclude(status=MailServer.Status.DRAFT):
+        with hold(server.pk) as lease:  # a fetch under way settles its own
+            if lease:
+                counts += settle(server)
+    return counts
+
+
+def _read(keys: Sequence[int]) -> list[Read]:
+    rows = InboundMail.objects.filter(pk__in=keys).select_related("raw", "duplicate_of").order_by("pk")
+    raws = [(row, row.raw.content) for row in rows]
+    mails = [Read(row, raw, parse(raw, size=row.size)) for row, raw in raws]
+    hit("settle.parsed")
+    return mails
+
+
+def _independent(mails: Sequence[Read]) -> Iterator[list[Read]]:
+    """In order, cut wherever a mail answers one before it: that one's ticket must exist first."""
+    group: list[Read] = []
+    seen: set[str] = set()
+    for each in mails:
+        if seen.intersection(each.mail.ancestors):
+            yield group
+            group, seen = [], set()
+        group.append(each)
+        seen.add(each.mail.message_id)
+    if group:
+        yield group
+
+
+def _settle_group(group: Sequence[Read], channel: Channel) -> Counter[str]:
+    try:
+        return _commit(group, channel)
+    except (OperationalError, InterfaceError):
+        raise
+    except (Exception, RecursionError) as error:
+        if isinstance(error, OSError) and error.errno in _STORAGE_FULL:
+            raise StorageTrouble(f"A file cannot be stored: {error.strerror}.") from error
+        if len(group) == 1:
+            return _fail(group[0], error)
+    counts: Counter[str] = Counter()
+    for each in group:
+        counts += _settle_group([each], channel)
+    return counts
+
+
+def _commit(group: Sequence[Read], channel: Channel) -> Counter[str]:
+    with transaction.atomic():
+        locked = InboundMail.objects.select_for_update().filter(outcome=Outcome.RECEIVED)
+        unfinished = set(locked.filter(pk__in=[each.row.pk for each in group]).values_list("pk", flat=True))
+        decisions = judge_and_apply([each for each in group if each.row.pk in unfinished], channel)
+        hit("settle.ticket_written")
+    hit("settle.committed")
+    return Counter(decision.outcome.value for decision in decisions)
+
+
+def _fail(each: Read, error: BaseException) -> Counter[str]:
+    """Whatever a mail makes go wrong is its end, with the reason; the others go on."""
+    log.error("mail %s could not be settled", each.row.pk, exc_info=error)
+    reason = "failed.storage" if isinstance(error, DatabaseError | OSError) else "failed.rule"
+    _end_as_failed(each.row.pk, reason, f"{type(error).__name__}: {error}"[:2000], headline(each.mail))
+    return Counter([Outcome.FAILED.value])
+
+
+def _settle_in_child(pk: int, channel: Channel) -> Counter[str]:
+    try:
+        died = run_in_child(lambda: _settle_group(_read([pk]), channel))
+    except ChildRaised:
+        message = f"Mail {pk} could not be settled for a reason that is not the mail's; the worker's log says more."
+        raise StorageTrouble(message) from None
+    if died:
+        _end_as_failed(pk, "failed.died", f"Reading it ended the process that tried, twice: {died}.", {})
+    return Counter(InboundMail.objects.filter(pk=pk).values_list("outcome", flat=True))
+
+
+def _end_as_failed(pk: int, reason: str, because: str, columns: dict[str, str]) -> None:
+    InboundMail.objects.filter(pk=pk, outcome=Outcome.RECEIVED).update(
+        **columns, outcome=Outcome.FAILED, reason=reason, because=because, settled_at=timezone.now()
+    )

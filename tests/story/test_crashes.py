@@ -1,0 +1,173 @@
+"""kill -9 at every failpoint: whatever dies where, each mail ends as exactly one ticket."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mailchannel.kernel.failpoints import NAMES, VARIABLE
+from mailchannel.models import InboundMail, MailServer
+from mailchannel.services import sandbox
+from mailchannel.services.fetch import fetch
+from tests.fixtures import NewServer
+from tests.letters import letter
+from tests.servers.mailbox import Mailbox
+from tickets.models import Ticket
+
+ROOT = Path(__file__).resolve().parents[2]
+WITHOUT_MOVE = {"imap.copied", "imap.flag_deleted", "imap.expunged"}
+INTAKE = [name for name in NAMES if not name.startswith("send.")]
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.dovecot, pytest.mark.slow]
+
+
+def fetch_in_a_process(environment: dict[str, str], failpoint: str = "") -> int:
+    """Its exit status; -9 when it was killed."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "fetch_mail", "--wait", "20"],
+        cwd=ROOT,
+        env={**environment, VARIABLE: failpoint} if failpoint else environment,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode
+
+
+def check_exactly_once(mailbox: Mailbox, foreign: str, subjects: set[str]) -> None:
+    assert sorted(Ticket.objects.values_list("title", flat=True)) == sorted(subjects)
+    assert set(InboundMail.objects.values_list("outcome", flat=True)) == {"opened"}
+    assert not InboundMail.objects.filter(remote="pending").exists()
+    assert mailbox.uids("INBOX") == [foreign]
+    assert "\\Deleted" in mailbox.flags("INBOX")[foreign]
+
+
+@pytest.mark.parametrize("failpoint", [name for name in INTAKE if name not in WITHOUT_MOVE])
+def test_killed_anywhere_with_move(
+    failpoint: str, dovecot: Mailbox, new_server: NewServer, command_environment: dict[str, str]
+) -> None:
+    kill_and_fetch_again(failpoint, dovecot, new_server, command_environment)
+    assert len(dovecot.mails("Processed")) == 3
+
+
+@pytest.mark.parametrize("failpoint", [name for name in INTAKE if name != "imap.moved"])
+def test_killed_anywhere_without_move(
+    failpoint: str, dovecot_without_move: Mailbox, new_server: NewServer, command_environment: dict[str, str]
+) -> None:
+    kill_and_fetch_again(failpoint, dovecot_without_move, new_server, command_environment)
+    copies = len(dovecot_without_move.mails("Processed"))
+    assert copies == 3 or (failpoint == "imap.copied" and copies == 6)
+
+
+def kill_and_fetch_again(failpoint: str, mailbox: Mailbox, new_server: NewServer, environment: dict[str, str]) -> None:
+    new_server(mailbox)
+    foreign = mailbox.deliver(letter(subject="deleted by a person"))
+    mailbox.flag(foreign, "\\Deleted")
+    subjects = {f"mail {n}" for n in range(3)}
+    mailbox.deliver_all([letter(subject=subject) for subject in sorted(subjects)])
+
+    assert fetch_in_a_process(environment, f"{failpoint}:1:kill") == -signal.SIGKILL
+    assert all("\\Seen" not in flags for flags in mailbox.flags("INBOX").values())
+    report = fetch(MailServer.objects.get(), wait=5)
+
+    assert report.error == ""
+    check_exactly_once(mailbox, foreign, subjects)
+
+
+def test_killed_at_one_point_after_the_other_in_one_mailbox(
+    dovecot: Mailbox, new_server: NewServer, command_environment: dict[str, str]
+) -> None:
+    new_server(dovecot)
+    foreign = dovecot.deliver(letter(subject="deleted by a person"))
+    dovecot.flag(foreign, "\\Deleted")
+    subjects = {f"mail {n}" for n in range(3)}
+    dovecot.deliver_all([letter(subject=subject) for subject in sorted(subjects)])
+
+    killed = [
+        fetch_in_a_process(command_environment, f"{name}:1:kill") == -signal.SIGKILL
+        for name in INTAKE
+        if name not in WITHOUT_MOVE
+    ]
+    report = fetch(MailServer.objects.get(), wait=5)
+
+    assert sum(killed) >= 8
+    assert report.error == ""
+    check_exactly_once(dovecot, foreign, subjects)
+
+
+def test_a_mail_whose_reader_dies_is_set_aside_and_the_others_go_on(
+    dovecot: Mailbox, new_server: NewServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first run died while settling (the attempts are counted); now the poison kills the child as well."""
+    server = new_server(dovecot)
+    dovecot.deliver_all([letter(subject="good"), letter(subject="poison"), letter(subject="good too")])
+    from mailchannel.services import settle as settling
+
+    parse = settling.parse
+
+    def deadly(raw: bytes, *, size: int | None = None):  # type: ignore[no-untyped-def]
+        if b"poison" in raw:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return parse(raw, size=size)
+
+    with monkeypatch.context() as first_run:
+        first_run.setenv(VARIABLE, "settle.attempt_committed:1:raise")
+        assert fetch(server).error
+    monkeypatch.setattr(settling, "parse", deadly)
+    report = fetch(server)
+
+    assert report.error == ""
+    assert dict(InboundMail.objects.values_list("subject", "reason")) == {
+        "good": "accepted.new",
+        "": "failed.died",
+        "good too": "accepted.new",
+    }
+    assert len(dovecot.mails("Failed")) == 1
+
+
+def test_a_child_that_takes_too_long_is_ended(settings) -> None:  # type: ignore[no-untyped-def]
+    settings.MAIL_LIMITS = {**settings.MAIL_LIMITS, "seconds": 1}
+
+    assert "more than 1 seconds" in sandbox.run_in_child(signal.pause)
+
+
+def test_two_workers_without_a_lease_make_each_ticket_once(
+    dovecot: Mailbox, new_server: NewServer, command_environment: dict[str, str]
+) -> None:
+    """An operator's mistake (two hosts, no common lease): the unique keys still hold."""
+    new_server(dovecot)
+    dovecot.deliver_all([letter(subject=f"mail {n}") for n in range(40)])
+
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER_WITHOUT_LEASE],
+            cwd=ROOT,
+            env=command_environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(2)
+    ]
+    for worker in workers:
+        worker.wait(timeout=60)
+    fetch(MailServer.objects.get(), wait=5)
+
+    assert Ticket.objects.count() == 40
+    assert not InboundMail.objects.filter(outcome="received").exists()
+
+
+WORKER_WITHOUT_LEASE = """
+import os, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "helpdesk.settings"
+django.setup()
+from mailchannel.models import MailServer
+from mailchannel.services import lease
+lease._take = lambda server_id: type("Free", (lease.Lease,), {"renew": lambda self: None})(server_id, "nobody")
+from mailchannel.services.fetch import fetch
+fetch(MailServer.objects.get())
+"""

@@ -1,0 +1,325 @@
+"""The main road on a real mailbox: a mail becomes a ticket, an answer goes out, the customer's reply comes home."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+
+from mailchannel.kernel.decisions import Outcome
+from mailchannel.models import InboundMail, MailServer, OutboundMail
+from mailchannel.services import outbox
+from mailchannel.services.explain import explain
+from mailchannel.services.fetch import fetch
+from tests.fixtures import NewServer
+from tests.letters import letter
+from tests.servers.mailbox import Mailbox
+from tests.servers.smtp import SmtpSink
+from tickets.models import Ticket
+from tickets.services import reply_as_agent
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.dovecot]
+
+
+@pytest.mark.req("S0-01", "S0-05", "S0-06", "S0-23", "S1-35", "S3-02", "S3-03")
+def test_a_mail_becomes_a_ticket_and_is_filed(dovecot: Mailbox, new_server: NewServer) -> None:
+    server = new_server(dovecot)
+    dovecot.deliver(letter(subject="Printer on fire", body="Help!", Importance="High"))
+
+    report = fetch(server)
+
+    ticket = Ticket.objects.get()
+    assert (report.opened, report.filed, report.error) == (1, 1, "")
+    assert (ticket.title, ticket.priority, ticket.source) == ("Printer on fire", "high", "email")
+    assert (ticket.requester.email, ticket.requester.name) == ("ann@customer.example", "Ann Weber")
+    assert ticket.notes.get().text.strip() == "Help!"
+    assert ticket.fields == {"affected_system": "unknown"}
+    assert dovecot.mails("INBOX") == []
+    assert len(dovecot.mails("Processed")) == 1
+
+
+def test_nothing_is_fetched_twice(dovecot: Mailbox, new_server: NewServer) -> None:
+    server = new_server(dovecot)
+    dovecot.deliver(letter())
+
+    assert [fetch(server).fetched for _ in range(3)] == [1, 0, 0]
+
+
+@pytest.mark.req("S0-01", "S0-08", "S0-15")
+def test_the_conversation_stays_on_one_ticket(
+    dovecot: Mailbox, smtp_sink: SmtpSink, new_server: NewServer, agent: User
+) -> None:
+    server = new_server(dovecot, sink=smtp_sink, reply_to="answers@example.com")
+    dovecot.deliver(letter(message_id="first@customer.example"))
+    fetch(server)
+    ticket = Ticket.objects.get()
+
+    reply_as_agent(ticket=ticket, agent=agent, text="Use the extinguisher.")
+    for due in outbox.due_mails():
+        outbox.send(due)
+
+    (sent,) = smtp_sink.sent
+    answer = sent.message
+    assert sent.recipients == ["ann@customer.example"]
+    assert answer["In-Reply-To"] == "<first@customer.example>"
+    assert answer["Reply-To"] == "answers@example.com"
+    assert f"[{ticket.number}]" in answer["Subject"]
+
+    dovecot.deliver(letter(subject="something else", body="It worked.", In_Reply_To=answer["Message-ID"]))
+    fetch(server)
+
+    assert Ticket.objects.count() == 1
+    notes = list(ticket.notes.values_list("text", "direction", "visibility"))
+    assert [(text.strip(), *rest) for text, *rest in notes][1:] == [
+        ("Use the extinguisher.", "out", "public"),
+        ("It worked.", "in", "public"),
+    ]
+    ticket.refresh_from_db()
+    assert ticket.status == Ticket.Status.OPEN
+
+
+def test_a_stranger_with_the_number_opens_a_ticket_of_his_own(dovecot: Mailbox, new_server: NewServer) -> None:
+    server = new_server(dovecot)
+    dovecot.deliver(letter(message_id="first@customer.example"))
+    fetch(server)
+    first = Ticket.objects.get()
+
+    dovecot.deliver(
+        letter(
+            sender="mallory@evil.example",
+            subject=f"Re: [{first.number}]",
+            References="<first@customer.example>",
+        )
+    )
+    fetch(server)
+
+    second = Ticket.objects.exclude(pk=first.pk).get()
+    assert second.related == first
+    assert first.notes.count() == 1
+
+
+EVERY_KIND = {
+    "new": (letter(), "accepted.new"),
+    "unreadable": (letter(sender="a@x.example, b@x.example"), "rejected.sender_unreadable"),
+    "own": (letter(sender="support@example.com"), "ignored.own_mail"),
+    "automatic": (letter(Auto_Submitted="auto-replied"), "ignored.auto_reply"),
+    "word": (letter(subject="Out of office: gone fishing"), "ignored.auto_reply"),
+    "bounce": (letter(sender="mailer-daemon@mx.example", Return_Path="<>", subject="Undelivered Mail Returned to Sender"), "ignored.bounce"),
+    "blocked": (letter(sender="spam@customer.example"), "ignored.blocked"),
+    "blocked domain": (letter(sender="x@ads.example"), "ignored.blocked"),
+    "domain": (letter(sender="mallory@evil.example"), "rejected.domain"),
+    "cc only": (letter(to="boss@customer.example", Cc="support@example.com"), "ignored.not_addressed"),
+    "too large": (letter(body="x" * 1_100_000), "failed.too_big"),
+}  # fmt: skip
+
+
+def strict(mailbox: Mailbox, new_server: NewServer) -> MailServer:
+    server = new_server(
+        mailbox,
+        sync_start=datetime(2026, 1, 1, tzinfo=UTC),
+        acceptance={
+            "blocked_senders": ["spam@customer.example", "*@ads.example"],
+            "auto_reply_words": ["out of office"],
+            "only_if_in_to": True,
+            "largest_mail_mb": 1,
+        },
+    )
+    for domain in ("customer.example", "ads.example", "example.com", "mx.example", "x.example"):
+        server.domains.create(domain=domain)
+    return server
+
+
+@pytest.mark.req("S0-07", "S0-22", "S0-24", "S0-26", "S1-19", "S2-19", "S2-20", "S2-23", "S2-25", "S3-16")
+def test_every_kind_of_mail_ends_with_its_reason_and_explain_agrees(dovecot: Mailbox, new_server: NewServer) -> None:
+    server = strict(dovecot, new_server)
+    before = {kind: explain(server, raw).decision.reason for kind, (raw, _) in EVERY_KIND.items()}
+    dovecot.deliver_all([raw for raw, _ in EVERY_KIND.values()])
+    dovecot.deliver(EVERY_KIND["new"][0])
+    dovecot.deliver(letter(subject="old"), internal_date=datetime(2025, 6, 1, tzinfo=UTC))
+
+    report = fetch(server)
+
+    expected = {kind: reason for kind, (_, reason) in EVERY_KIND.items()}
+    assert before == expected
+    log = StringIO()
+    call_command("mail_log", "--json", stdout=log)
+    rows = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [row["reason"] for row in rows] == [
+        *expected.values(),
+        "ignored.before_start_date",
+        "duplicate.same_message",
+    ]
+    assert report.error == ""
+    explained = {
+        kind: explain(server, raw).decision.reason
+        for kind, (raw, _) in EVERY_KIND.items()
+        if kind not in ("new", "too large")
+    }
+    assert explained == {kind: reason for kind, reason in expected.items() if kind in explained}
+
+    assert len(dovecot.mails("Processed")) == 2
+    assert len(dovecot.mails("Failed")) == 3
+    assert len(dovecot.mails("Ignored")) == 7
+    assert [row["subject"] for row in rows if row["filed"] is None] == ["old"]
+    assert len(dovecot.mails("INBOX")) == 1
+    assert dovecot.flags("INBOX").popitem()[1] <= {"\\Recent"}
+
+
+def test_a_large_mail_is_never_downloaded(dovecot: Mailbox, new_server: NewServer) -> None:
+    server = new_server(dovecot, acceptance={"largest_mail_mb": 1})
+    dovecot.deliver(letter(body="x" * 1_500_000, subject="huge"))
+
+    fetch(server)
+
+    row = InboundMail.objects.get()
+    assert (row.reason, row.subject, row.headers_only) == ("failed.too_big", "huge", True)
+    assert row.size > 1_500_000
+    assert len(row.raw.content) < 2_000
+
+
+def test_mail_people_have_read_is_fetched_and_mail_they_deleted_survives(
+    dovecot: Mailbox, new_server: NewServer
+) -> None:
+    server = new_server(dovecot)
+    dovecot.deliver(letter(subject="read"), flags=["\\Seen"])
+    deleted = dovecot.deliver(letter(subject="deleted by a person"))
+    dovecot.flag(deleted, "\\Deleted")
+
+    fetch(server)
+
+    assert Ticket.objects.get().title == "read"
+    assert dovecot.flags("INBOX") == {deleted: {"\\Deleted", "\\Recent"}} or deleted in dovecot.flags("INBOX")
+
+
+def test_without_move_and_uidplus_the_mail_stays_and_makes_one_ticket(
+    dovecot_without_uidplus: Mailbox, new_server: NewServer
+) -> None:
+    server = new_server(dovecot_without_uidplus)
+    dovecot_without_uidplus.deliver(letter())
+
+    for _ in range(3):
+        assert fetch(server).error == ""
+
+    assert Ticket.objects.count() == 1
+    assert InboundMail.objects.get().remote == InboundMail.Remote.KEPT
+    assert len(dovecot_without_uidplus.mails("INBOX")) == 1
+
+
+def test_a_renumbered_folder_makes_no_second_ticket(dovecot_without_uidplus: Mailbox, new_server: NewServer) -> None:
+    mailbox = dovecot_without_uidplus
+    server = new_server(mailbox)
+    mailbox.deliver(letter())
+    fetch(server)
+
+    mailbox.forget_uids()
+    mailbox.deliver(letter(subject="after"))
+    report = fetch(server)
+
+    assert (report.opened, report.duplicates) == (1, 1)
+    assert set(Ticket.objects.values_list("title", flat=True)) == {"Printer on fire", "after"}
+
+
+def test_a_deleted_ticket_does_not_come_back(dovecot_without_uidplus: Mailbox, new_server: NewServer) -> None:
+    server = new_server(dovecot_without_uidplus)
+    dovecot_without_uidplus.deliver(letter())
+    fetch(server)
+
+    InboundMail.objects.update(note=None)
+    Ticket.objects.all().delete()
+
+    assert fetch(server).fetched == 0
+    assert Ticket.objects.count() == 0
+
+
+@pytest.mark.req("S1-15", "S1-16", "S1-18", "S4-42")
+def test_a_wrong_password_is_shown_and_the_mail_server_rests(dovecot: Mailbox, new_server: NewServer) -> None:
+    server = new_server(dovecot, max_tries=2, cool_off_minutes=30)
+    server.secrets["password"] = "wrong"
+    server.save()
+
+    reports = [fetch(server) for _ in range(2)]
+
+    server.refresh_from_db()
+    assert all(report.error for report in reports)
+    assert (server.failures, server.last_error_field) == (2, "password")
+    assert "wrong" not in server.last_error
+    assert server.next_fetch_at is not None
+    assert server.next_fetch_at - server.last_error_at > timedelta(minutes=25)  # type: ignore[operator]
+    assert [run.error_field for run in server.runs.all()] == ["password", "password"]
+
+
+def test_a_second_fetch_leaves_at_once_while_one_is_running(dovecot: Mailbox, new_server: NewServer) -> None:
+    from mailchannel.services.lease import hold
+
+    server = new_server(dovecot)
+    dovecot.deliver(letter())
+
+    with hold(server.pk) as lease:
+        assert lease is not None
+        assert "Another worker" in fetch(server).error
+    assert fetch(server).opened == 1
+
+
+def test_an_answer_is_sent_once_and_never_to_ourselves(
+    dovecot: Mailbox, smtp_sink: SmtpSink, new_server: NewServer, agent: User
+) -> None:
+    server = new_server(dovecot, sink=smtp_sink)
+    dovecot.deliver(letter())
+    fetch(server)
+
+    reply_as_agent(
+        ticket=Ticket.objects.get(), agent=agent, text="Hello", cc=["support@example.com", "bob@customer.example"]
+    )
+    queued = OutboundMail.objects.get()
+    states = [outbox.send(queued.pk) for _ in range(2)]
+
+    assert states == ["sent", "sent"]
+    assert [sent.recipients for sent in smtp_sink.sent] == [["ann@customer.example", "bob@customer.example"]]
+
+
+def test_a_refused_answer_says_why(dovecot: Mailbox, smtp_sink: SmtpSink, new_server: NewServer, agent: User) -> None:
+    smtp_sink.answers["ann@customer.example"] = "550 5.1.1 no such user"
+    server = new_server(dovecot, sink=smtp_sink)
+    dovecot.deliver(letter())
+    fetch(server)
+    reply_as_agent(ticket=Ticket.objects.get(), agent=agent, text="Hello")
+
+    state = outbox.send(OutboundMail.objects.get().pk)
+
+    assert state == "failed"
+    assert "no such user" in OutboundMail.objects.get().error
+
+
+def test_an_answer_half_sent_by_a_dead_process_goes_out_again_under_the_same_id(
+    dovecot: Mailbox, smtp_sink: SmtpSink, new_server: NewServer, agent: User
+) -> None:
+    server = new_server(dovecot, sink=smtp_sink)
+    dovecot.deliver(letter())
+    fetch(server)
+    reply_as_agent(ticket=Ticket.objects.get(), agent=agent, text="Hello")
+    mail = OutboundMail.objects.get()
+    long_ago = datetime.now(tz=UTC) - timedelta(hours=1)
+    OutboundMail.objects.update(state="sending", claimed_at=long_ago)
+
+    assert outbox.due_mails() == [mail.pk]
+    outbox.send(mail.pk)
+
+    assert smtp_sink.sent[0].message["Message-ID"] == f"<{mail.message_id}>"
+
+
+def test_a_mail_that_cannot_be_written_ends_as_failed_and_the_others_go_on(
+    dovecot: Mailbox, new_server: NewServer
+) -> None:
+    server = new_server(dovecot)
+    server.mappings.filter(field="priority").update(property="", default="x" * 400)
+    dovecot.deliver_all([letter(subject="one"), letter(subject="two")])
+
+    report = fetch(server)
+
+    assert report.fetched == 2
+    assert set(InboundMail.objects.values_list("outcome", flat=True)) <= {Outcome.OPENED, Outcome.FAILED}
+    assert not InboundMail.objects.filter(outcome=Outcome.RECEIVED).exists()
