@@ -1,0 +1,9 @@
+"""What administrators see: mail servers and their wizard, the mail log, the outbox."""
+
+from __future__ import annotations
+
+from mailchannel.admin import inbound, outbound, queue, server
+
+queue.hide()
+
+__all__ = ["inbound", "outbound", "queue", "server"]

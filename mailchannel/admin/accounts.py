@@ -1,0 +1,89 @@
+"""Which account a stored password was given for, and when it has to be typed again.
+
+A password stays with the server and user name it was typed for: whoever could change these and keep the password
+could have it sent to a server of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from mailchannel.admin.fields import SecretField
+from mailchannel.admin.step import Group, Step
+from mailchannel.models.secrets import Secrets
+from mailchannel.services import vault
+
+ADDRESSING = ("host", "port", "encryption", "username")
+TYPE_AGAIN = (
+    "Type it again: server, port, encryption or user name changed, and a stored password is never sent somewhere else."
+)
+SENDING_PASSWORD = f"{vault.SENDING}password"
+
+
+class TwoAccounts(Step):
+    """A step with one account for reading and one for sending, which may be the same."""
+
+    def add_same_account(self) -> None:
+        if {"username", "password"} <= self.fields.keys():
+            self.fields["same_account"] = forms.BooleanField(
+                label="Sign in with the same user name and password as for reading",
+                required=False,
+                initial=self._is_same_account(),
+            )
+
+    def reading(self) -> Group:
+        raise NotImplementedError
+
+    def sending(self) -> Group:
+        raise NotImplementedError
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        data = self.cleaned_data
+        if "username" in self.fields and not data.get("username"):
+            data["username"] = data.get("address", "")
+        if data.get("same_account"):
+            data["sending-username"] = data["username"]
+            data["sending-password"] = data.get("password", "")
+        self._ask_again()
+        return data
+
+    def secrets(self) -> Secrets:
+        secrets = super().secrets()
+        if self.cleaned_data.get("same_account"):
+            secrets[SENDING_PASSWORD] = secrets.get("password", "")
+        elif not self.cleaned_data.get("sending-username"):
+            secrets.pop(SENDING_PASSWORD, None)  # signing in was given up
+        return Secrets({name: value for name, value in secrets.items() if value})
+
+    def moved(self, group: Group) -> bool:
+        """The group points to another server or account than what is stored."""
+        before, now = self.before[group.column], self.collected(group)
+        return any(before[name] != now[name] for name in ADDRESSING if name in now)
+
+    def _ask_again(self) -> None:
+        same = bool(self.cleaned_data.get("same_account"))
+        newly_same = same and not self["same_account"].initial
+        if self.moved(self.reading()) or "protocol" in self.changed_data:
+            self._require_typed(self.reading())
+        if same and (newly_same or self.moved(self.sending())):
+            self._require_typed(self.reading())
+        elif self.cleaned_data.get("sending-username") and self.moved(self.sending()):
+            self._require_typed(self.sending())
+
+    def _require_typed(self, group: Group) -> None:
+        for name in map(group.name, group.specs):
+            field = self.fields[name]
+            kept = isinstance(field, SecretField) and field.stored and not self.cleaned_data.get(name)
+            if kept and name not in self.errors:
+                self.add_error(name, TYPE_AGAIN)
+
+    def _is_same_account(self) -> bool:
+        stored = self.instance
+        if not stored.sending:
+            return True
+        username = stored.sending.get("username")
+        same_password = stored.secrets.get(SENDING_PASSWORD) == stored.secrets.get("password")
+        return bool(username) and username == stored.connection.get("username") and same_password

@@ -1,0 +1,116 @@
+"""How a setting that a plug-in declares becomes a form field: the only module that knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from mailchannel.kernel.specs import FieldSpec, Kind
+
+STORED = "•••••••• stored, leave empty to keep"
+
+
+class LinesField(forms.CharField):
+    """One entry a line; pasted lists with commas or semicolons are taken apart unless entries may contain them."""
+
+    widget = forms.Textarea
+
+    def __init__(
+        self,
+        *,
+        check: Callable[[list[str]], list[str]] | None = None,
+        commas: bool = False,
+        rows: int = 3,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.check = check
+        self.separators = "\n,;" if commas else "\n"
+        self.widget.attrs["rows"] = rows
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+    def to_python(self, value: Any) -> Any:
+        text = self.prepare_value(value) or ""
+        for separator in self.separators:
+            text = text.replace(separator, "\n")
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+    def clean(self, value: Any) -> Any:
+        lines = super().clean(value)
+        return self.check(lines) if self.check else lines
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return not self.disabled and list(self.to_python(initial)) != self.to_python(data)
+
+
+class SecretInput(forms.PasswordInput):
+    """Never shows what is stored. `hx-preserve`: swapping fields around it does not lose what was just typed."""
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"autocomplete": "new-password", "hx-preserve": "true"}, render_value=False)
+
+
+class SecretField(forms.CharField):
+    """Write-only: left empty it means "keep what is stored"."""
+
+    widget = SecretInput
+
+    def __init__(self, *, stored: bool, **options: Any) -> None:
+        super().__init__(**{**options, "strip": False, "initial": None})
+        self.stored = stored
+        self.required = bool(options.get("required")) and not stored
+        if stored:
+            self.widget.attrs["placeholder"] = STORED
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(data)
+
+
+def form_field(spec: FieldSpec, value: Any, *, stored_secret: bool = False) -> forms.Field:
+    """`value` is what the field shows at first; for a secret only whether one is stored matters."""
+    common: dict[str, Any] = {"label": spec.label, "help_text": spec.help, "required": spec.required, "initial": value}
+    return _MAKERS[spec.kind](spec, common, stored_secret)
+
+
+def _text(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:
+    return forms.CharField(max_length=500, validators=[_no_control_characters], **common)
+
+
+def _secret(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:
+    return SecretField(stored=stored, max_length=10_000, **common)
+
+
+def _integer(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:
+    return forms.IntegerField(min_value=spec.minimum, max_value=spec.maximum, **common)
+
+
+def _switch(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:
+    return forms.BooleanField(**{**common, "required": False})
+
+
+def _choice(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:
+    return forms.ChoiceField(choices=spec.choices, **common)
+
+
+def _lines(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:
+    return LinesField(**common)
+
+
+_MAKERS: Mapping[Kind, Callable[[FieldSpec, dict[str, Any], bool], forms.Field]] = {
+    Kind.TEXT: _text,
+    Kind.SECRET: _secret,
+    Kind.INTEGER: _integer,
+    Kind.SWITCH: _switch,
+    Kind.CHOICE: _choice,
+    Kind.LINES: _lines,
+}
+
+
+def _no_control_characters(value: str) -> None:
+    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+        raise ValidationError("Remove the invisible characters (line breaks, tabs) from this value.")

@@ -1,0 +1,104 @@
+"""Last step, and later the mail server's own page: what will happen, what is missing, how it is doing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from mailchannel.admin import probe, wizard
+from mailchannel.admin.promise import promises
+from mailchannel.admin.routes import step_url
+from mailchannel.kernel.decisions import Outcome
+from mailchannel.models import MailServer
+from mailchannel.services import publish
+from mailchannel.services.publish import NotReady, Problem
+
+if TYPE_CHECKING:
+    from mailchannel.admin.server import MailServerAdmin
+
+RECENT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A problem with the way to its field."""
+
+    text: str
+    url: str
+    step: str
+
+
+def show(
+    admin: MailServerAdmin, request: HttpRequest, server: MailServer, seen: probe.Probe | None = None
+) -> HttpResponse:
+    if not server.published_at and wizard.first_open(server) != "review":
+        messages.info(request, f"“{wizard.TITLES[wizard.first_open(server)]}” comes first.")
+        return redirect(step_url(wizard.first_open(server), server))
+    context = admin.page_context(request, server, "review") | {
+        "promises": promises(server),
+        "hints": [_hint(server, problem) for problem in publish.problems(server)],
+        "editable": admin.may_edit(request, server),
+        "may_publish": admin.may_publish(request),
+        "runs": server.runs.all()[:RECENT],
+        "outcomes": _outcomes(server),
+        "log_url": f"{reverse('admin:mailchannel_inboundmail_changelist')}?server={server.pk}",
+        "probe": seen or probe.Probe(),
+        "previous": (step_url("ticket", server), wizard.TITLES["ticket"]),
+    }
+    return TemplateResponse(request, "admin/mailchannel/review.html", context)
+
+
+def look(admin: MailServerAdmin, request: HttpRequest, server: MailServer) -> HttpResponse:
+    """What the mail server says to the saved settings right now."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    if not admin.may_edit(request, server):
+        raise PermissionDenied
+    seen = probe.look_again(request, server)
+    if not request.headers.get("HX-Request"):
+        return show(admin, request, server, seen)
+    return TemplateResponse(request, "admin/mailchannel/_findings.html", {"probe": seen})
+
+
+def _switch(service: Callable[..., None], done: str) -> Callable[..., HttpResponse]:
+    def switch(admin: MailServerAdmin, request: HttpRequest, server: MailServer) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not admin.may_publish(request):
+            raise PermissionDenied
+        try:
+            service(server, by=request.user)
+            messages.success(request, done.format(server))
+        except NotReady as error:
+            messages.error(request, f"Not yet: {error}")
+        return redirect(step_url("review", server))
+
+    return switch
+
+
+SWITCHES = {
+    "publish": _switch(publish.publish, "{} is live. Its mail becomes tickets from now on."),
+    "pause": _switch(publish.pause, "{} is paused. Mail stays in the mailbox until you resume."),
+    "resume": _switch(publish.resume, "{} is live again."),
+}
+
+
+def _hint(server: MailServer, problem: Problem) -> Hint:
+    title = wizard.TITLES.get(problem.step, "")
+    return Hint(problem.text, f"{step_url(problem.step, server)}#id_{problem.field}", title)
+
+
+def _outcomes(server: MailServer) -> list[tuple[str, str, int]]:
+    """(outcome, label, mails) of the latest mails; a bounded sample, so that a big log does not slow the page."""
+    latest: Any = server.inbound.values_list("outcome", flat=True)[:1000]
+    counts = Counter(latest)
+    return [(o.value, o.value.capitalize(), counts[o.value]) for o in Outcome if counts[o.value]]

@@ -1,0 +1,141 @@
+"""Mail servers in the admin: the list, the wizard's routes, and who may do what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.views.decorators.debug import sensitive_post_parameters
+
+from mailchannel.admin import review, wizard
+from mailchannel.admin.routes import step_url
+from mailchannel.models import MailServer
+from mailchannel.models.secrets import SecretUnreadable
+
+if TYPE_CHECKING:
+    Base = admin.ModelAdmin[MailServer]  # a type argument the class does not take at run time
+else:
+    Base = admin.ModelAdmin
+
+View = Callable[..., HttpResponse]
+TONES = {"draft": "warn", "active": "good", "paused": "", "failed": "bad"}
+
+
+@admin.register(MailServer)
+class MailServerAdmin(Base):
+    list_display = ("name", "address", "state", "last_fetch", "fills")
+    list_display_links = ("name",)
+    list_select_related = ("template",)
+    search_fields = ("name", "address")
+    actions = None
+
+    def get_urls(self) -> list[URLPattern]:
+        steps = [
+            path(f"<int:pk>/{step.slug}/", self._route(wizard.visit, slug=step.slug), name=_name(step.slug))
+            for step in wizard.STEPS
+        ]
+        switches = [
+            path(f"<int:pk>/{name}/", self._route(switch), name=_name(name)) for name, switch in review.SWITCHES.items()
+        ]
+        look = path("<int:pk>/look/", self._route(review.look), name=_name("look"))
+        page = path("<int:pk>/review/", self._route(review.show), name=_name("review"))
+        return [*steps, *switches, look, page, *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[MailServer]:
+        return super().get_queryset(request).defer("secrets")
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return wizard.visit(self, request, MailServer(), slug=wizard.SLUGS[0])
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": "Mail servers", **(extra_context or {})})
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """A draft goes on where it was left; a finished one shows how it is doing."""
+        server = self._load(request, object_id)
+        return redirect(step_url(wizard.first_open(server), server))
+
+    def has_delete_permission(self, request: HttpRequest, obj: MailServer | None = None) -> bool:
+        """A mail server that received or sent mail stays: the log refers to it. It can be paused."""
+        used = obj is not None and (obj.inbound.exists() or obj.outbound.exists())
+        return not used and super().has_delete_permission(request, obj)
+
+    def may_edit(self, request: HttpRequest, server: MailServer) -> bool:
+        return self.has_change_permission(request, server) if server.pk else self.has_add_permission(request)
+
+    def may_publish(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("mailchannel.publish_mailserver")
+
+    def page_context(self, request: HttpRequest, server: MailServer, slug: str) -> dict[str, Any]:
+        return {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "server": server,
+            "stored_name": str(server) if server.pk else "New mail server",
+            "title": wizard.TITLES[slug],
+            "subtitle": None,
+            "may_delete": server.pk is not None and self.has_delete_permission(request, server),
+            "stepper": wizard.stepper(server, slug),
+            "tone": TONES[server.status],
+            "status_text": status_text(server),
+        }
+
+    @admin.display(description="State")
+    def state(self, server: MailServer) -> SafeString:
+        return format_html('<span class="tag {}">{}</span>', TONES[server.status], server.get_status_display())
+
+    @admin.display(description="Last fetched")
+    def last_fetch(self, server: MailServer) -> str:
+        return f"{timesince(server.last_success_at, depth=1)} ago" if server.last_success_at else "never"
+
+    @admin.display(description="Template")
+    def fills(self, server: MailServer) -> str:
+        return str(server.template) if server.template else "none yet"
+
+    def _load(self, request: HttpRequest, pk: object) -> MailServer:
+        server = self.get_object(request, str(pk))
+        if server is None:
+            raise Http404("There is no such mail server.")
+        if not self.has_view_or_change_permission(request, server):
+            raise PermissionDenied
+        return server
+
+    def _route(self, view: View, **fixed: Any) -> View:
+        @wraps(view)
+        def routed(request: HttpRequest, pk: int) -> HttpResponse:
+            try:
+                return view(self, request, self._load(request, pk), **fixed)
+            except SecretUnreadable as error:
+                messages.error(request, str(error))
+                return redirect("admin:mailchannel_mailserver_changelist")
+
+        return self.admin_site.admin_view(sensitive_post_parameters()(routed))
+
+
+def status_text(server: MailServer) -> str:
+    """The state in words, always in sight."""
+    if server.status == MailServer.Status.DRAFT:
+        return "Draft · not fetching"
+    if server.status == MailServer.Status.PAUSED:
+        return "Paused · not fetching"
+    if server.status == MailServer.Status.FAILED:
+        return "Failed · tried again later"
+    ago = f"fetched {timesince(server.last_success_at, depth=1)} ago" if server.last_success_at else "not fetched yet"
+    return f"Active · {ago}"
+
+
+_name = partial("mailchannel_mailserver_{}".format)

@@ -1,0 +1,183 @@
+"""What every step of the wizard is: a form over some columns of one mail server, and over settings of its plug-ins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.forms.utils import ErrorDict
+
+from mailchannel.admin.fields import SecretField, form_field
+from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
+from mailchannel.models import MailServer
+from mailchannel.models.secrets import Secrets
+
+if TYPE_CHECKING:
+    Form = forms.ModelForm[MailServer]  # a type argument the class does not take at run time
+else:
+    Form = forms.ModelForm
+
+
+#: Put on a select whose choice decides which fields follow.
+REFRESH = {
+    "hx-post": "",
+    "hx-vals": '{"_refresh": "1"}',
+    "hx-include": "#step",
+    "hx-target": "#step",
+    "hx-select": "#step",
+    "hx-swap": "outerHTML",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Settings of one plug-in: kept by name in one JSON column, shown as fields with a prefix."""
+
+    prefix: str
+    column: str
+    specs: tuple[FieldSpec, ...]
+    vault: str = ""  # in front of the names of its secrets in the encrypted column
+
+    def name(self, spec: FieldSpec) -> str:
+        return self.prefix + spec.name
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Fields under one heading."""
+
+    heading: str
+    fields: Sequence[forms.BoundField]
+    text: str = ""
+    partial: str = ""  # a template with more of it
+
+
+class Step(Form):
+    """`complete` False saves a draft: what is there must be right, but it may be unfinished."""
+
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    refreshing: ClassVar[str] = ""  # the field whose choice decides which fields follow
+    do_not_call_in_templates: ClassVar[bool] = True  # templates list the classes
+
+    class Meta:
+        model = MailServer
+        fields: tuple[str, ...] = ()
+
+    use_required_attribute = False  # the browser would keep a draft from being saved
+
+    def __init__(self, *args: Any, complete: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+        self.complete = complete
+        self.before = {g.column: with_defaults(g.specs, getattr(self.instance, g.column)) for g in self.groups()}
+        for group in self.groups():
+            self._add_group(group)
+        self.build()
+        for name, field in self.fields.items():
+            self._describe(name, field)
+        self.must = {name for name, field in self.fields.items() if field.required}
+        if not complete:
+            for name in self.must - {"name"}:
+                self.fields[name].required = False
+
+    def groups(self) -> Sequence[Group]:
+        return ()
+
+    def build(self) -> None:
+        """Adds what only this step has."""
+
+    def sections(self) -> Iterator[Section]:
+        raise NotImplementedError
+
+    def save_rows(self) -> None:
+        """Writes the rows that hang on the mail server."""
+
+    def unjudged(self) -> Self:
+        """Shows what was typed without an opinion about it yet."""
+        self._errors = ErrorDict()
+        return self
+
+    def save(self, commit: bool = True) -> MailServer:
+        """Only this step's columns: the worker and the other steps own the rest."""
+        server = self.instance
+        columns = [*self._own_columns(), *self.store_groups(server)]
+        if server.pk is None:
+            server.save()
+        else:
+            server.save(update_fields=columns)
+        self.save_rows()
+        return server
+
+    def changes(self) -> list[str]:
+        """What was changed, for the history. A secret is named, never shown."""
+        return [self._change(name) for name in self.changed_data]
+
+    def store_groups(self, server: MailServer) -> list[str]:
+        """Puts what was typed into the JSON columns and returns their names; saves nothing."""
+        for group in self.groups():
+            setattr(server, group.column, self.collected(group))
+        columns = [group.column for group in self.groups()]
+        if any(spec.kind is Kind.SECRET for group in self.groups() for spec in group.specs):
+            server.secrets = self.secrets()
+            columns.append("secrets")
+        return columns
+
+    def collected(self, group: Group) -> dict[str, Any]:
+        """The group's settings as typed, without secrets."""
+        specs = (spec for spec in group.specs if spec.kind is not Kind.SECRET)
+        return {spec.name: self.cleaned_data.get(group.name(spec)) for spec in specs}
+
+    def secrets(self) -> Secrets:
+        """What is stored, and on top of it what was just typed."""
+        typed = {
+            group.vault + spec.name: self.cleaned_data.get(group.name(spec))
+            for group in self.groups()
+            for spec in group.specs
+            if spec.kind is Kind.SECRET
+        }
+        return Secrets({**self.instance.secrets, **{name: value for name, value in typed.items() if value}})
+
+    def check_with(self, name: str, check: Any) -> None:
+        """Replaces a cleaned value by its stored spelling, or puts the error beside its field."""
+        if value := self.cleaned_data.get(name):
+            try:
+                self.cleaned_data[name] = check(value)
+            except ValidationError as error:
+                self.add_error(name, error)
+
+    def bound(self, names: Iterable[str]) -> list[forms.BoundField]:
+        return [self[name] for name in names if name in self.fields]
+
+    def _describe(self, name: str, field: forms.Field) -> None:
+        """Ties help and error to the field, the error also when it comes later without a new page."""
+        help_id = f"id_{name}_helptext " if field.help_text else ""
+        field.widget.attrs["aria-describedby"] = f"{help_id}id_{name}_error"
+        if name == self.refreshing:
+            field.widget.attrs.update(REFRESH)
+
+    def _add_group(self, group: Group) -> None:
+        values = self.before[group.column]
+        for spec in group.specs:
+            stored = bool(self.instance.secrets.get(group.vault + spec.name))
+            self.fields[group.name(spec)] = form_field(spec, values[spec.name], stored_secret=stored)
+
+    def _own_columns(self) -> list[str]:
+        concrete = {column.name for column in MailServer._meta.concrete_fields}
+        return [name for name in self._meta.fields or () if name in concrete & self.fields.keys()]
+
+    def _change(self, name: str) -> str:
+        label = (self.fields[name].label or name.replace("_", " ")).lower()
+        if isinstance(self.fields[name], SecretField):
+            return f"{label} (not shown)"
+        return f"{label}: {_brief(self[name].initial)} → {_brief(self.cleaned_data.get(name))}"
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, list | tuple | QuerySet):
+        value = ", ".join(map(str, value))
+    text = "nothing" if value in (None, "") else str(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"

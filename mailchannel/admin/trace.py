@@ -1,0 +1,73 @@
+"""The trace of a mail, arranged for reading: first who may come in, then what was or would have been made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mailchannel.kernel.decisions import Outcome
+from mailchannel.models import InboundMail
+from mailchannel.pipeline.gates import GATES
+
+#: The headline of the page.
+CHOSEN: Mapping[Outcome, str] = {
+    Outcome.RECEIVED: "Kept safely, not decided yet",
+    Outcome.OPENED: "Became a ticket",
+    Outcome.ADDED: "Joined a ticket",
+    Outcome.DUPLICATE: "Not added again",
+    Outcome.IGNORED: "Ignored",
+    Outcome.REJECTED: "Not a ticket",
+    Outcome.HELD: "Waits for a person",
+    Outcome.FAILED: "Could not be processed",
+}
+_ACCEPTED = (Outcome.OPENED, Outcome.ADDED)
+_MARKS = {"pass": "✓", "refuse": "✕"}
+_WORDS = {"pass": "passes", "refuse": "refuses"}
+_STAGES = {"thread": "Conversation", "map": "{code} ← {verdict}", "file": "Attachment"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    label: str
+    because: str
+    code: str
+    mark: str
+    word: str  # the mark, for a screen reader
+    css: str
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSection:
+    heading: str
+    lines: list[Line]
+
+
+def sections(mail: InboundMail) -> list[TraceSection]:
+    """The stored steps by stage, in the order they were taken."""
+    steps: list[dict[str, str]] = mail.trace
+    gates = [_line(step, mail) for step in steps if step.get("stage") == "gate"]
+    gates.sort(key=lambda line: line.mark != _MARKS["refuse"])  # what decided comes first
+    others = [_line(step, mail) for step in steps if step.get("stage") != "gate"]
+    after = "What was made of it" if mail.outcome in _ACCEPTED else "What it would have become otherwise"
+    found = [TraceSection("Gates: may this mail come in?", gates), TraceSection(after, others)]
+    return [section for section in found if section.lines]
+
+
+def _line(step: Mapping[str, str], mail: InboundMail) -> Line:
+    stage, code, verdict = (str(step.get(key, "")) for key in ("stage", "code", "verdict"))
+    gate = GATES[code] if stage == "gate" and code in GATES else None
+    decided = gate is not None and verdict == "refuse" and gate.reason == mail.reason
+    return Line(
+        label=gate.label if gate else _label(stage, code, verdict),
+        because=str(step.get("because", "")),
+        code=f"{stage}.{code}",
+        mark=_MARKS.get(verdict, "·"),
+        word=_WORDS.get(verdict, ""),
+        css=f"{verdict if verdict in _MARKS else 'other'}{' stop' if decided else ''}",
+    )
+
+
+def _label(stage: str, code: str, verdict: str) -> str:
+    """`map`, `affected_system`, `default` → `Affected system ← default`."""
+    words = {"code": code.replace("_", " ").capitalize(), "verdict": verdict.replace("_", " ")}
+    return _STAGES.get(stage, "{code}").format(**words)

@@ -1,0 +1,45 @@
+"""Run jobs that talk to servers side by side, and stop waiting for them in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+from threading import Thread
+from time import monotonic
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+Job = Callable[[Callable[[T], None]], None]
+
+
+def gather(seconds: float, *jobs: Job[T], failed: Callable[[Exception], T], late: T) -> list[T]:
+    """What the jobs reported, job by job. What a stalled one said before is kept, followed by `late`; its thread ends
+    with the timeout of its own connection. Jobs do not touch the database: they run in threads of their own.
+    """
+    deadline = monotonic() + seconds
+    running = [_Running(job, failed) for job in jobs]
+    return [report for each in running for report in each.reports(deadline, late)]
+
+
+class _Running(Generic[T]):
+    def __init__(self, job: Job[T], failed: Callable[[Exception], T]) -> None:
+        self._reports: SimpleQueue[T] = SimpleQueue()
+        self._thread = Thread(target=self._run, args=(job, failed), daemon=True)
+        self._thread.start()
+
+    def _run(self, job: Job[T], failed: Callable[[Exception], T]) -> None:
+        try:
+            job(self._reports.put)
+        except Exception as error:
+            self._reports.put(failed(error))
+
+    def reports(self, deadline: float, late: T) -> Iterator[T]:
+        self._thread.join(max(0.0, deadline - monotonic()))
+        stalled = self._thread.is_alive()
+        while True:
+            try:
+                yield self._reports.get_nowait()
+            except Empty:
+                break
+        if stalled:
+            yield late

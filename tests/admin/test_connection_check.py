@@ -1,0 +1,208 @@
+"""“Test connection”: real servers, unsaved input, errors beside their fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.core.cache import cache
+from django.test import Client
+from pytest_django import Settings
+
+from mailchannel.admin.probe import PER_MINUTE
+from mailchannel.models import MailServer
+from tests.admin.conftest import BASE
+from tests.servers.fixtures import NewScript
+from tests.servers.loopback import free_port
+from tests.servers.mailbox import Mailbox
+
+HTMX = {"HX-Request": "true"}
+MAIL = b"From: anna@example.com\r\nSubject: Printer\r\nMessage-ID: <1@example.com>\r\n\r\nOn fire.\r\n"
+
+
+@pytest.fixture(autouse=True)
+def no_tests_counted() -> None:
+    cache.clear()
+
+
+def try_it(client: Client, typed: dict[str, Any], url: str = f"{BASE}/add/") -> str:
+    return client.post(url, {**typed, "_test": "1"}, headers=HTMX).content.decode()
+
+
+def beside(html: str, field: str) -> str:
+    return html.split(f'id="id_{field}_error" hx-swap-oob="true">')[1].split("</p>")[0]
+
+
+@pytest.mark.req("S0-04", "S1-21", "S2-13", "S3-05", "S3-17", "S4-40")
+def test_a_good_connection_says_what_was_seen_and_saves_nothing(
+    administrator: Client, typed: dict[str, Any], dovecot: Mailbox
+) -> None:
+    dovecot.deliver(MAIL)
+
+    html = try_it(administrator, typed)
+
+    assert f"Signed in as {dovecot.username}." in html
+    assert "can be read." in html
+    assert f"Sending: 127.0.0.1 answered on port {typed['sending-port']}." in html
+    assert "Problem:" not in html
+    assert not MailServer.objects.exists()
+    assert not any("Seen" in flag for flag in dovecot.flags()["1"])
+
+
+@pytest.mark.req("S2-13", "S1-21")
+def test_a_refused_password_is_reported_at_the_password(administrator: Client, typed: dict[str, Any]) -> None:
+    html = try_it(administrator, {**typed, "password": "wrong"})
+
+    assert "did not accept" in beside(html, "password")
+    assert not beside(html, "host")
+
+
+@pytest.mark.req("S2-13")
+def test_a_dead_port_is_reported_at_the_server(administrator: Client, typed: dict[str, Any]) -> None:
+    nobody = str(free_port())
+
+    html = try_it(administrator, {**typed, "port": nobody, "sending-port": nobody})
+
+    assert beside(html, "host") or beside(html, "port")
+    assert beside(html, "sending-host") or beside(html, "sending-port")
+
+
+def test_what_is_missing_for_a_test_is_said_without_trying(administrator: Client, typed: dict[str, Any]) -> None:
+    html = try_it(administrator, {**typed, "host": "", "name": ""})
+
+    assert "Host is missing." in beside(html, "host")
+    assert "Signed in" not in html
+
+
+def test_the_rest_of_the_form_may_be_unfinished(administrator: Client, typed: dict[str, Any]) -> None:
+    assert "Signed in" in try_it(administrator, {**typed, "name": "", "address": ""})
+
+
+def test_without_javascript_the_result_is_part_of_the_page(administrator: Client, typed: dict[str, Any]) -> None:
+    html = administrator.post(f"{BASE}/add/", {**typed, "_test": "1"}).content.decode()
+
+    assert "<title>Connection" in html
+    assert "Signed in as" in html
+
+
+def test_a_server_that_says_nothing_does_not_keep_the_administrator_waiting(
+    administrator: Client, typed: dict[str, Any], new_script: NewScript
+) -> None:
+    with_timeout = {**typed, "timeout_ms": "1000", "port": str(new_script(greeting=b"").port)}
+
+    html = try_it(administrator, with_timeout)
+
+    assert "Problem:" in html
+
+
+@pytest.mark.req("S1-21")
+def test_a_draft_is_tested_with_its_stored_password(
+    administrator: Client, draft: MailServer, typed: dict[str, Any]
+) -> None:
+    html = try_it(administrator, {**typed, "password": ""}, f"{BASE}/{draft.pk}/connection/")
+
+    assert "Signed in as" in html
+    assert LogEntry.objects.filter(change_message="Tested the connection (imap).").exists()
+
+
+@pytest.mark.req("S1-14")
+@pytest.mark.parametrize("change", [{"host": "localhost"}, {"port": "1"}, {"encryption": "tls"}, {"username": "kim"}])
+def test_a_stored_password_is_never_sent_to_another_server_or_account(
+    administrator: Client, draft: MailServer, typed: dict[str, Any], change: dict[str, str]
+) -> None:
+    url = f"{BASE}/{draft.pk}/connection/"
+    moved = {**typed, **change, "password": ""}
+
+    tested = try_it(administrator, moved, url)
+    saved = administrator.post(url, {**moved, "_save": "1"}).content.decode()
+
+    assert "never sent somewhere else" in beside(tested, "password")
+    assert "Signed in" not in tested
+    assert "never sent somewhere else" in saved
+    draft.refresh_from_db()
+    assert draft.connection["host"] == typed["host"]
+
+
+@pytest.mark.req("S1-14")
+def test_a_stored_sending_password_stays_with_its_server_too(
+    administrator: Client, draft: MailServer, typed: dict[str, Any]
+) -> None:
+    url = f"{BASE}/{draft.pk}/connection/"
+    account = {"sending-username": "out", "sending-password": "out-secret"}
+    administrator.post(url, {**typed, **account, "_save": "1"})
+
+    html = administrator.post(
+        url, {**typed, "sending-username": "out", "sending-host": "localhost", "_save": "1"}
+    ).content.decode()
+
+    assert "never sent somewhere else" in html.split('id="id_sending-password_error">')[1].split("</p>")[0]
+
+
+def test_using_the_reading_account_for_sending_asks_for_its_password(
+    administrator: Client, draft: MailServer, typed: dict[str, Any]
+) -> None:
+    url = f"{BASE}/{draft.pk}/connection/"
+
+    kept = administrator.post(url, {**typed, "password": "", "same_account": "on", "_save": "1"}).content.decode()
+    administrator.post(url, {**typed, "same_account": "on", "_save": "1"})
+
+    assert "never sent somewhere else" in kept
+    draft.refresh_from_db()
+    assert draft.sending["username"] == typed["username"]
+    assert draft.secrets["sending.password"] == typed["password"]
+
+
+@pytest.mark.req("S0-40", "S1-23")
+def test_the_reading_step_lists_the_mailboxs_folders(
+    administrator: Client, draft: MailServer, dovecot: Mailbox
+) -> None:
+    dovecot.create("Customers & Friends")
+
+    html = administrator.post(
+        f"{BASE}/{draft.pk}/reading/", {"source": ["INBOX", "Elsewhere"], "_folders": "1"}, headers=HTMX
+    ).content.decode()
+
+    assert 'name="source" value="INBOX" checked>' in " ".join(html.split())
+    assert 'value="Customers &amp; Friends"' in html
+    assert ">Elsewhere</textarea>" in html
+
+
+def test_folders_can_be_typed_when_the_mailbox_does_not_answer(administrator: Client, draft: MailServer) -> None:
+    draft.update(connection={**draft.connection, "port": 1})
+
+    html = administrator.post(f"{BASE}/{draft.pk}/reading/", {"_folders": "1"}, headers=HTMX).content.decode()
+
+    assert "could not be listed, so type their names" in html
+    assert '<textarea id="id_source"' in html
+
+
+def test_private_addresses_are_refused_unless_allowed(
+    administrator: Client, typed: dict[str, Any], settings: Settings
+) -> None:
+    settings.ALLOW_PRIVATE_HOSTS = False
+
+    html = try_it(administrator, typed)
+
+    assert "Signed in" not in html
+    assert beside(html, "host")
+    assert beside(html, "sending-host")
+
+
+def test_a_form_is_no_port_scanner(administrator: Client, typed: dict[str, Any]) -> None:
+    nowhere = {**typed, "port": "1", "sending-host": ""}
+
+    answers = [try_it(administrator, nowhere) for _ in range(PER_MINUTE + 1)]
+
+    assert "That was a lot of tests." not in answers[PER_MINUTE - 1]
+    assert "That was a lot of tests." in answers[PER_MINUTE]
+
+
+def test_the_review_page_tests_what_is_saved(administrator: Client, ready: MailServer, dovecot: Mailbox) -> None:
+    dovecot.deliver(MAIL)
+
+    html = administrator.post(f"{BASE}/{ready.pk}/look/", headers=HTMX).content.decode()
+
+    assert "“INBOX” holds 1 mail" in html
+    assert "Not there yet: “Processed”, “Failed”, “Ignored”." in html
+    assert dovecot.uids() == ["1"]

@@ -1,0 +1,64 @@
+"""What an administrator types into each step, as a browser would send it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.servers.mailbox import Mailbox
+from tests.servers.smtp import SmtpSink
+from tickets.models import TicketTemplate
+
+
+def typed_connection(mailbox: Mailbox, sink: SmtpSink) -> dict[str, Any]:
+    return {
+        "name": "Support",
+        "address": "support@example.com",
+        "reply_to": "",
+        "protocol": "imap",
+        "host": "127.0.0.1",
+        "port": str(mailbox.port),
+        "encryption": "none",
+        "username": mailbox.username,
+        "password": mailbox.password,
+        "sending-host": "127.0.0.1",
+        "sending-port": str(sink.port),
+        "sending-encryption": "none",
+        "sending-username": "",
+        "sending-password": "",
+        "fetch_every_minutes": "1",
+        "skip_times": "",
+        "timeout_ms": "5000",
+        "max_tries": "3",
+        "cool_off_minutes": "5",
+    }
+
+
+def typed_reading() -> dict[str, Any]:
+    return {
+        "source": "INBOX",
+        "never_read": "",
+        "success": "Processed",
+        "fail": "Failed",
+        "exclusion": "Ignored",
+        "sync_start_0": "",
+        "sync_start_1": "",
+        "allowed_domains": "",
+        "aliases": "",
+        "accept-unknown_senders": "accept",
+        "accept-new_tickets_enabled": "on",
+        "accept-exclude_auto_replies": "on",
+        "accept-largest_mail_mb": "50",
+    }
+
+
+def typed_ticket(template: TicketTemplate) -> dict[str, Any]:
+    return {
+        "template": str(template.pk),
+        "map-title-property": "subject",
+        "map-description-property": "body",
+        "map-requester-property": "sender",
+        "map-priority-property": "importance",
+        "map-attachments-property": "attachments",
+        "map-affected_system-property": "",
+        "map-affected_system-default": "unknown",
+    }

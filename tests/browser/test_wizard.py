@@ -1,0 +1,98 @@
+"""The wizard in a real browser: what needs JavaScript works, under the content policy, with the keyboard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Page, expect
+
+from mailchannel.models import MailServer
+from tests.admin.typing import typed_connection
+from tests.browser.conftest import OpenPage
+from tests.servers.mailbox import Mailbox
+from tests.servers.smtp import SmtpSink
+from tickets.models import TicketTemplate
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+expect.set_options(timeout=15_000)  # a refused sign-in is answered slowly on purpose
+SELECTS = {"encryption", "sending-encryption"}
+
+
+@pytest.fixture
+def administrator(db: None) -> User:
+    return User.objects.create_superuser("ada", "ada@corp.example")
+
+
+@pytest.fixture
+def typed(dovecot: Mailbox, smtp_sink: SmtpSink) -> dict[str, Any]:
+    return typed_connection(dovecot, smtp_sink)
+
+
+def fill(page: Page, typed: dict[str, Any]) -> None:
+    page.get_by_label("Sign in with the same user name").uncheck()
+    for name, value in typed.items() - {("protocol", "imap")}:  # choosing one brings its fields anew
+        box = page.locator(f"[name='{name}']")
+        box.select_option(value) if name in SELECTS else box.fill(value)
+
+
+def test_a_connection_is_tested_beside_the_form_without_losing_what_was_typed(
+    open_page: OpenPage, administrator: User, typed: dict[str, Any]
+) -> None:
+    page = open_page(administrator, "/admin/mailchannel/mailserver/add/")
+    fill(page, {**typed, "password": "wrong"})
+
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.locator("#id_password_error")).to_contain_text("did not accept")
+    page.locator("#id_password").fill(typed["password"])
+    page.get_by_role("button", name="Test connection").click()
+
+    expect(page.locator("#findings")).to_contain_text(f"Signed in as {typed['username']}.")
+    expect(page.locator("#id_password_error")).to_be_empty()
+    assert page.locator("#id_password").input_value() == typed["password"]
+    assert page.locator("#id_host").input_value() == typed["host"]
+    assert page.complaints == []  # type: ignore[attr-defined]
+
+
+def test_folders_are_ticked_and_the_template_brings_its_fields(
+    open_page: OpenPage, administrator: User, typed: dict[str, Any], dovecot: Mailbox, template: TicketTemplate
+) -> None:
+    dovecot.create("Customers")
+    page = open_page(administrator, "/admin/mailchannel/mailserver/add/")
+    fill(page, typed)
+    page.get_by_role("button", name="Save and go on to Reading").click()
+
+    expect(page.locator("input[name='source'][value='INBOX']")).to_be_checked()
+    page.locator("input[name='source'][value='Customers']").check()
+    page.get_by_role("button", name="Save and go on to Ticket mapping").click()
+    page.locator("#id_template").select_option(label=template.name)
+    expect(page.locator("#id_map-cost_centre")).to_be_visible()
+    page.locator("#id_map-affected_system-default").fill("unknown")
+    page.get_by_role("button", name="Save and go on to Review and publish").click()
+    expect(page.locator("#findings")).to_contain_text("“Customers” holds 0 mails")
+    page.get_by_role("button", name="Publish and start reading").click()
+
+    expect(page.locator(".wz-head .tag")).to_contain_text("Active")
+    server = MailServer.objects.get()
+    assert {row.folder for row in server.folders.filter(role="source")} == {"INBOX", "Customers"}
+    assert page.complaints == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_no_page_is_wider_than_the_window(open_page: OpenPage, administrator: User, width: int) -> None:
+    page = open_page(administrator, "/admin/", viewport={"width": width, "height": 800})
+
+    for path in ("mailserver/", "mailserver/add/", "inboundmail/", "outboundmail/"):
+        page.goto(f"/admin/mailchannel/{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_enter_saves_and_goes_on(open_page: OpenPage, administrator: User) -> None:
+    page = open_page(administrator, "/admin/mailchannel/mailserver/add/")
+
+    page.locator("#id_name").fill("Support")
+    page.locator("#id_name").press("Enter")
+
+    expect(page.locator("#id_address")).to_be_focused()
+    expect(page.get_by_role("alert")).to_contain_text("Not saved yet.")
