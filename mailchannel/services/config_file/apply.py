@@ -1,0 +1,71 @@
+"""Make the stored settings what a file says, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.db import transaction
+
+from mailchannel.models import MailServer
+from mailchannel.services.audit import Person
+from mailchannel.services.config_file.file import ConfigFile, Entry
+from mailchannel.services.config_file.problems import ConfigError, Problem
+from mailchannel.services.config_file.server import apply_server
+from mailchannel.services.publish import problems
+from tickets.api import (
+    MODULES,
+    TEMPLATE_STATUSES,
+    CatalogueError,
+    TicketField,
+    catalogue,
+    save_template,
+    save_type,
+)
+
+
+@transaction.atomic
+def apply(file: ConfigFile, *, by: Person | None = None) -> None:
+    """May be repeated: the second time changes nothing. Raises ConfigError."""
+    for entry in file.ticket_types:
+        _apply_type(entry)
+    for entry in file.templates:
+        _apply_template(entry)
+    for entry in file.mail_servers:
+        apply_server(entry, by=by)
+    if broken := [problem for entry in file.templates for problem in _broken_servers(entry)]:
+        raise ConfigError(broken)
+
+
+def _apply_type(entry: Entry) -> None:
+    try:
+        save_type(**{"module": MODULES[0], **_stored("ticket_types", entry.name), **entry.says})
+    except CatalogueError as error:
+        raise entry.error(error.path, str(error)) from None
+
+
+def _apply_template(entry: Entry) -> None:
+    wanted = {"status": TEMPLATE_STATUSES[0], "fields": [], **_stored("templates", entry.name), **entry.says}
+    if "ticket_type" not in wanted:
+        raise entry.error("", "a new template needs the key “ticket_type”.")
+    fields = [_field(field) for field in wanted["fields"]]
+    try:
+        save_template(**{**wanted, "fields": fields})
+    except CatalogueError as error:
+        raise entry.error(error.path, str(error)) from None
+
+
+def _stored(kind: str, name: str) -> dict[str, Any]:
+    return next((entry for entry in catalogue()[kind] if entry["name"] == name), {})
+
+
+def _field(field: Mapping[str, Any]) -> TicketField:
+    return TicketField(**{"kind": "text", **field, "choices": tuple(field.get("choices", ()))})
+
+
+def _broken_servers(template: Entry) -> Iterator[Problem]:
+    """A template serves mail servers the file need not mention; those that are live must stay able to use it."""
+    for server in MailServer.objects.filter(template__name=template.name, status=MailServer.Status.ACTIVE):
+        for problem in problems(server):
+            if problem.step == "ticket":
+                yield template.problem("", f"the active mail server “{server.name}” uses this template. {problem.text}")

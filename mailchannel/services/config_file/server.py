@@ -1,0 +1,136 @@
+"""Make one mail server what its entry in a settings file says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from mailchannel.models import MailServer
+from mailchannel.models.secrets import Secrets
+from mailchannel.senders import SENDERS
+from mailchannel.services.audit import Person
+from mailchannel.services.config_file.export import exported_server, options_in_force
+from mailchannel.services.config_file.file import Entry
+from mailchannel.services.config_file.rows import apply_rows
+from mailchannel.services.config_file.schema import COLUMNS, NESTED, secret_names
+from mailchannel.services.config_file.status import apply_status
+from mailchannel.services.vault import SENDING
+from mailchannel.transports import TRANSPORTS
+from tickets.api import template_id
+
+#: A stored secret was given for one server and one account; it is never sent to another.
+ADDRESSING = ("host", "port", "encryption", "username")
+AGAIN = (
+    "server, port, encryption or user name changes, and a stored password is never sent somewhere else. "
+    "Give it again under “secrets”."
+)
+
+
+def apply_server(entry: Entry, *, by: Person | None) -> None:
+    """Runs inside the caller's transaction. Raises ConfigError."""
+    stored = MailServer.objects.select_for_update().filter(name=entry.name).first()
+    before = _state(stored) if stored else {}
+    server = stored or MailServer(name=entry.name)
+    _set_columns(server, entry)
+    _set_connection(server, entry)
+    _set_sending(server, entry)
+    _set_acceptance(server, entry)
+    _refuse_moved_secrets(server, entry, stored=before)
+    _set_secrets(server, entry)
+    _set_template(server, entry)
+    _save(server, entry)
+    apply_rows(server, entry)
+    after = _state(server)
+    changes = [part for part, value in after.items() if before.get(part) != value]
+    apply_status(server, entry, by=by, changes=changes, added=not before)
+
+
+def _state(server: MailServer) -> dict[str, Any]:
+    fresh = MailServer.objects.get(pk=server.pk)
+    return {**exported_server(fresh), "secrets": fresh.secrets}
+
+
+def _set_columns(server: MailServer, entry: Entry) -> None:
+    for name in ("protocol", "auth", "address", "reply_to"):
+        setattr(server, name, entry.says.get(name, getattr(server, name)))
+    server.attach_email = entry.section("ticket").get("attach_email", server.attach_email)
+
+
+def _set_connection(server: MailServer, entry: Entry) -> None:
+    given = entry.section("connection")
+    columns = {name: value for name, value in given.items() if name in COLUMNS}
+    if server.published_at and columns.get("sync_start", "") is None:
+        del columns["sync_start"]  # "from the moment of publication": that is past, and known
+    for name, value in columns.items():
+        setattr(server, name, _default(name) if value is None else value)
+    options = {name: value for name, value in given.items() if name not in COLUMNS}
+    server.connection = _merged(server.connection, options)
+    fields = {spec.name for spec in TRANSPORTS[server.protocol].fields}
+    if "username" in fields and server.address and not server.connection.get("username"):
+        server.connection["username"] = server.address
+
+
+def _default(column: str) -> Any:
+    field = MailServer._meta.get_field(column)
+    return field.get_default() if isinstance(field, models.Field) else None
+
+
+def _set_sending(server: MailServer, entry: Entry) -> None:
+    server.sending = _merged(server.sending, entry.section("sending"))
+
+
+def _set_acceptance(server: MailServer, entry: Entry) -> None:
+    accept = entry.section("accept")
+    nested = {f"{NESTED}_{name}": value for name, value in accept.get(NESTED, {}).items()}
+    plain = {name: value for name, value in accept.items() if name not in (NESTED, "allowed_domains")}
+    server.acceptance = _merged(server.acceptance, {**plain, **nested})
+
+
+def _merged(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Null takes an option back to its default."""
+    return {name: value for name, value in {**stored, **given}.items() if value is not None}
+
+
+def _refuse_moved_secrets(server: MailServer, entry: Entry, *, stored: Mapping[str, Any]) -> None:
+    given = {secret_names(server.protocol)[key] for key in entry.section("secrets")}
+    kept = set(server.secrets) - given
+    sending = {name for name in kept if name.startswith(SENDING)}
+    if kept - sending and _addressing(stored, "connection") != _wanted(server, "connection"):
+        raise entry.error("connection", AGAIN)
+    if sending and _addressing(stored, "sending") != _wanted(server, "sending"):
+        raise entry.error("sending", AGAIN)
+
+
+def _addressing(exported: Mapping[str, Any], side: str) -> dict[str, Any]:
+    return {name: exported[side][name] for name in ADDRESSING if name in exported[side]}
+
+
+def _wanted(server: MailServer, side: str) -> dict[str, Any]:
+    specs = TRANSPORTS[server.protocol].fields if side == "connection" else SENDERS["smtp"].fields
+    return _addressing({side: options_in_force(specs, getattr(server, side))}, side)
+
+
+def _set_secrets(server: MailServer, entry: Entry) -> None:
+    names = secret_names(server.protocol)
+    given = {names[key]: value for key, value in entry.section("secrets").items()}
+    server.secrets = Secrets({**server.secrets, **given})
+
+
+def _set_template(server: MailServer, entry: Entry) -> None:
+    ticket = entry.section("ticket")
+    if "template" not in ticket:
+        return
+    name = ticket["template"]
+    server.template_id = template_id(name) if name else None
+    if name and server.template_id is None:
+        raise entry.error("ticket.template", f"there is no template “{name}”. Define it under “templates”.")
+
+
+def _save(server: MailServer, entry: Entry) -> None:
+    try:
+        server.save()
+    except ValidationError as error:  # the template is locked
+        raise entry.error("ticket.template", " ".join(error.messages)) from None
