@@ -6,38 +6,38 @@ import base64
 import hashlib
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import environ
 from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
+from helpdesk import environment as env
 
-env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+environ.Env.read_env(BASE_DIR / ".env")
+
+#: Everything this installation writes, unless a variable below moves it: database, attachments, the demo's files.
+VAR_DIR = env.directory("VAR_DIR", BASE_DIR / "var")
 
 # --- Core ---------------------------------------------------------------------------------------
 
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="only-for-development" if DEBUG else "")
+DEBUG = env.flag("DEBUG")
+SECRET_KEY = env.text("SECRET_KEY", "only-for-development" if DEBUG else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY is not set. Put a long random value into the environment or into .env.")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 ROOT_URLCONF = "helpdesk.urls"
 WSGI_APPLICATION = "helpdesk.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 #: Where people reach this installation; links in mails and redirect addresses are built from it.
-PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
-if urlsplit(PUBLIC_URL).scheme not in ("http", "https") or not urlsplit(PUBLIC_URL).netloc:
-    raise ImproperlyConfigured(f"PUBLIC_URL must look like https://helpdesk.example.com, not {PUBLIC_URL!r}.")
+PUBLIC_URL = env.web_address("PUBLIC_URL", "http://127.0.0.1:8000")
 SERVED_OVER_TLS = PUBLIC_URL.startswith("https://")
 
 INSTALLED_APPS = [
-    "helpdesk.site.HelpdeskAdminConfig",
+    "helpdesk.admin_app.HelpdeskAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "django_q",
     "tickets",
     "mailchannel",
+    "helpdesk",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -79,10 +80,9 @@ TEMPLATES = [
 # --- Database, cache ----------------------------------------------------------------------------
 
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'helpdesk.sqlite3'}")
+    "default": env.database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'helpdesk.sqlite3'}")
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    VAR_DIR.mkdir(exist_ok=True)
     # IMMEDIATE takes the write lock when a transaction begins: a lock taken later cannot wait and fails with
     # "database is locked". FULL makes a commit survive a power cut; mail is acknowledged on the strength of it.
     DATABASES["default"]["OPTIONS"] = {
@@ -94,7 +94,7 @@ else:
     DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
     DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
 
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = env.redis("REDIS_URL")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
@@ -105,7 +105,7 @@ CACHES = {
 
 
 def _encryption_keys() -> list[str]:
-    keys: list[str] = env.list("FIELD_ENCRYPTION_KEYS", default=[])
+    keys = env.words("FIELD_ENCRYPTION_KEYS")
     if not keys and DEBUG:
         keys = [base64.urlsafe_b64encode(hashlib.sha256(SECRET_KEY.encode()).digest()).decode()]
     if not keys:
@@ -136,7 +136,7 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "tickets:queue"
 LOGOUT_REDIRECT_URL = "login"
 LANGUAGE_CODE = "en"
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 USE_I18N = True
 USE_TZ = True
 
@@ -168,15 +168,15 @@ CONTENT_SECURITY_POLICY = {
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR_DIR / "media")))
-MEDIA_URL = env.str("MEDIA_URL", default="/media/")
+MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(VAR_DIR / "media")))
+MEDIA_URL = env.text("MEDIA_URL", "/media/")
 WHITENOISE_USE_FINDERS = True
 
 # --- Background work ----------------------------------------------------------------------------
 
 # One attempt, always acknowledged: a fetch that failed is repeated by the next tick, never by the queue.
 # retry must stay above timeout × (queue_limit + 2) / workers, or a waiting task is handed out twice.
-WORKERS = env.int("WORKERS", default=2)
+WORKERS = env.number("WORKERS", 2, minimum=1)
 FETCH_TIMEOUT = 900
 Q_CLUSTER = {
     "name": "helpdesk",
@@ -199,21 +199,22 @@ if REDIS_URL:
 # --- Mail ---------------------------------------------------------------------------------------
 
 #: System mail (error notices). Answers to customers go out through each mail server's own sending settings.
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_CONFIG = env.mail("EMAIL_URL", "consolemail://")
 globals().update(EMAIL_CONFIG)
 
 #: Reaching 127.0.0.1 or a private network is refused unless this is on: a mailbox form must not scan our network.
-ALLOW_PRIVATE_HOSTS = env.bool("HELPDESK_ALLOW_PRIVATE_HOSTS", default=False)
+ALLOW_PRIVATE_HOSTS = env.flag("HELPDESK_ALLOW_PRIVATE_HOSTS")
 
 #: What a hostile mail may cost (RFC 5321 leaves the limits to us).
 MAIL_LIMITS = {"mail_bytes": 50_000_000, "seconds": 20, "child_memory_bytes": 1_500_000_000}
 
 # --- Logging ------------------------------------------------------------------------------------
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    "root": {"handlers": ["stderr"], "level": env.choice("LOG_LEVEL", LOG_LEVELS, "WARNING")},
 }

@@ -1,0 +1,64 @@
+# make run      try it out: web, worker and a demo mailbox on this machine
+# make test     everything, on SQLite and on PostgreSQL
+# make check    the fast checks: style, types, imports, templates, migrations, fast tests
+# make install  only the virtual environment, with pinned requirements
+
+PYTHON ?= python3
+PORT ?= 8000
+WORKERS_FOR_TESTS ?= 2
+DEMO_OPTIONS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+PYTHON_SCRIPTS := scripts/make-env scripts/requirements-table scripts/with-postgres
+# The checks need settings, not secrets: DEBUG supplies stand-ins for both.
+CHECK_ENV := env DEBUG=true SECRET_KEY=checks-only
+
+.PHONY: run test test-sqlite test-postgres check install install-dev
+.DEFAULT_GOAL := run
+
+run: install .env
+	@exec $(BIN)/python manage.py up --demo --port $(PORT) $(DEMO_OPTIONS)
+
+install: .venv/.installed
+
+install-dev: .venv/.installed-dev
+
+test: install-dev
+	scripts/install-services
+	@$(MAKE) --no-print-directory test-postgres
+	@$(MAKE) --no-print-directory test-sqlite
+
+# A file's tests share servers and processes, so a file stays with one worker.
+test-sqlite: install-dev
+	$(BIN)/python -m pytest -n $(WORKERS_FOR_TESTS) --dist loadfile
+
+test-postgres: install-dev
+	scripts/with-postgres $(BIN)/python -m pytest -m "not browser" tests/story tests/contract tests/admin
+
+check: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff check $(PYTHON_SCRIPTS)
+	$(BIN)/ruff format --check .
+	$(CHECK_ENV) $(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/djlint --quiet --check templates
+	$(BIN)/djlint --quiet --lint templates
+	$(CHECK_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python -m pytest -m "not slow and not browser and not dovecot"
+
+.env:
+	@$(PYTHON) scripts/make-env .env
+
+.venv/.installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Helpdesk needs Python 3.11 or newer; $(PYTHON) is older. Name another one: make PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
+		|| { rm -rf .venv; echo "Python cannot make virtual environments. On Debian: apt install python3-venv"; exit 1; }
+	@echo "Installing requirements into .venv (only when they change) ..."
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed requirements-dev.txt
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
