@@ -42,10 +42,9 @@ check: install-dev
 	$(BIN)/ruff format --check .
 	$(CHECK_ENV) $(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/djlint --quiet --check templates
 	$(BIN)/djlint --quiet --lint templates
 	$(CHECK_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/python -m pytest -m "not slow and not browser and not dovecot"
+	$(BIN)/python -m pytest -n $(WORKERS_FOR_TESTS) --dist loadfile -m "not slow and not browser and not dovecot"
 
 .env:
 	@$(PYTHON) scripts/make-env .env
