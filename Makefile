@@ -10,7 +10,7 @@ DEMO_OPTIONS ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
-PYTHON_SCRIPTS := scripts/make-env scripts/requirements-table scripts/with-postgres
+PYTHON_SCRIPTS := scripts/make-env scripts/requirements-table scripts/screenshots scripts/with-postgres
 # The checks need settings, not secrets: DEBUG supplies stand-ins for both.
 CHECK_ENV := env DEBUG=true SECRET_KEY=checks-only
 

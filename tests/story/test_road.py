@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -17,6 +18,7 @@ from mailchannel.services.explain import explain
 from mailchannel.services.fetch import fetch
 from tests.fixtures import NewServer
 from tests.letters import letter
+from tests.servers.fixtures import NewProxy
 from tests.servers.mailbox import Mailbox
 from tests.servers.smtp import SmtpSink
 from tickets.models import Ticket
@@ -250,6 +252,25 @@ def test_a_wrong_password_is_shown_and_the_mail_server_rests(dovecot: Mailbox, n
     assert server.next_fetch_at is not None
     assert server.next_fetch_at - server.last_error_at > timedelta(minutes=25)  # type: ignore[operator]
     assert [run.error_field for run in server.runs.all()] == ["password", "password"]
+
+
+def test_a_server_that_does_not_answer_ends_the_run_and_is_shown(
+    dovecot: Mailbox, new_server: NewServer, new_proxy: NewProxy
+) -> None:
+    proxy = new_proxy(dovecot.port, stall_after=0)
+    server = new_server(dovecot, timeout_ms=1000)
+    server.update(connection={**server.connection, "port": proxy.port})
+    other = new_server(dovecot, name="Other", address="other@example.com")
+    dovecot.deliver(letter())
+
+    started = time.monotonic()
+    report = fetch(server)
+
+    assert time.monotonic() - started < 1 + 5
+    server.refresh_from_db()
+    assert report.error == server.last_error != ""
+    assert server.lease_owner == ""
+    assert fetch(other).opened == 1
 
 
 def test_a_second_fetch_leaves_at_once_while_one_is_running(dovecot: Mailbox, new_server: NewServer) -> None:

@@ -1,0 +1,62 @@
+"""Secrets at rest: encrypted, never searched or shown, and moved to a new key without typing them again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core import serializers
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from mailchannel.models import MailServer
+from mailchannel.models.secrets import SecretUnreadable
+from tests.fixtures import NewServer
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def server(new_server: NewServer) -> MailServer:
+    server = new_server(connection={"host": "imap.example.com"})
+    server.secrets["password"] = "correct horse"
+    server.save()
+    return server
+
+
+def stored() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT secrets FROM mailchannel_mailserver")
+        return str(cursor.fetchone()[0])
+
+
+@pytest.mark.req("S1-11", "S1-14")
+def test_a_secret_is_nowhere_in_clear(server: MailServer) -> None:
+    assert "correct horse" not in stored()
+    assert "correct horse" not in repr(server.secrets) + str(vars(server))
+    assert "correct horse" not in serializers.serialize("json", MailServer.objects.all())
+    with pytest.raises(TypeError, match="cannot be searched"):
+        MailServer.objects.filter(secrets__contains="horse").exists()
+
+
+@pytest.mark.req("S1-38")
+def test_secrets_move_to_a_new_key_and_the_old_one_can_go(server: MailServer, settings: Any) -> None:
+    old, new = settings.FIELD_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
+
+    settings.FIELD_ENCRYPTION_KEYS = [new, old]
+    call_command("rotate_secrets")
+    settings.FIELD_ENCRYPTION_KEYS = [new]
+
+    assert MailServer.objects.get().secrets == {"password": "correct horse"}
+
+
+def test_a_missing_key_is_named_and_nothing_is_changed(server: MailServer, settings: Any) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    before = stored()
+
+    with pytest.raises(CommandError, match="FIELD_ENCRYPTION_KEYS"):
+        call_command("rotate_secrets")
+    with pytest.raises(SecretUnreadable):
+        MailServer.objects.get()
+    assert stored() == before
