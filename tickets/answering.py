@@ -14,8 +14,8 @@ from django.contrib.auth.models import AbstractBaseUser, User
 from django.db import transaction
 
 from tickets import services
+from tickets.files import IncomingFile
 from tickets.models import Note, Ticket
-from tickets.services import IncomingFile
 
 
 class Result(StrEnum):

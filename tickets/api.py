@@ -17,6 +17,7 @@ from tickets.catalogue import (
 from tickets.events import AgentReply, agent_replied
 from tickets.fields import BUILT_IN_KEYS, TicketField
 from tickets.hooks import Delivery, Notice, hooks
+from tickets.intake import Message, Opening, Written, add_message, open_ticket, open_tickets
 from tickets.numbering import format_number, parse_number
 from tickets.selectors import (
     NoteFile,
@@ -29,7 +30,6 @@ from tickets.selectors import (
     signed_number,
     template_fields,
 )
-from tickets.services import Message, Opening, Written, add_message, open_ticket, open_tickets
 
 __all__ = [
     "BUILT_IN_KEYS",

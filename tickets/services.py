@@ -1,111 +1,18 @@
-"""The only code that writes tickets."""
+"""What agents write: answers, private notes, states."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.db import transaction
 from django.utils import timezone
 
-from tickets import blobs
+from tickets.contacts import contact_for
 from tickets.events import AgentReply, agent_replied
-from tickets.models import Attachment, Contact, Note, Participant, Ticket, TicketEvent, TicketTemplate
-from tickets.numbering import format_number, parse_number
-
-
-class IncomingFile(Protocol):
-    """What a channel hands over as a file; any object with these attributes will do."""
-
-    @property
-    def filename(self) -> str: ...
-    @property
-    def content_type(self) -> str: ...
-    @property
-    def content(self) -> bytes: ...
-    @property
-    def content_id(self) -> str: ...
-    @property
-    def inline(self) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a service wrote."""
-
-    ticket_id: int
-    note_id: int
-
-    @property
-    def number(self) -> str:
-        return format_number(self.ticket_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What a customer wrote."""
-
-    text: str
-    html: str = ""
-    files: Sequence[IncomingFile] = ()
-    recipients: Sequence[str] = ()
-    written_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """A new ticket as a channel wants it. `template` and the keys of `fields` are names of TicketTemplate rows."""
-
-    template: str
-    title: str
-    requester_email: str
-    message: Message
-    requester_name: str = ""
-    priority: str = Ticket.Priority.NORMAL
-    source: str = Ticket.Source.EMAIL
-    fields: Mapping[str, Any] | None = None
-    restricted: Sequence[str] = ()
-    related: str = ""
-
-
-@transaction.atomic(savepoint=False)
-def open_tickets(openings: Sequence[Opening]) -> list[Written]:
-    """All of them or none, in a handful of queries. Raises TicketTemplate.DoesNotExist."""
-    templates = _templates({each.template for each in openings})
-    contacts = contacts_for({each.requester_email: each.requester_name for each in openings})
-    now = timezone.now()
-    tickets = Ticket.objects.bulk_create(
-        _new_ticket(each, templates[each.template], contacts[each.requester_email], now) for each in openings
-    )
-    pairs = list(zip(tickets, openings, strict=True))
-    notes = Note.objects.bulk_create(_incoming(ticket, ticket.requester, each.message, now) for ticket, each in pairs)
-    _attach((note, file) for note, each in zip(notes, openings, strict=True) for file in each.message.files)
-    TicketEvent.objects.bulk_create(
-        TicketEvent(ticket=ticket, kind="opened", data={"source": each.source}) for ticket, each in pairs
-    )
-    return [Written(ticket.pk, note.pk) for ticket, note in zip(tickets, notes, strict=True)]
-
-
-def open_ticket(opening: Opening) -> Written:
-    """Raises TicketTemplate.DoesNotExist."""
-    return open_tickets([opening])[0]
-
-
-@transaction.atomic(savepoint=False)
-def add_message(*, number: str, email: str, name: str = "", message: Message) -> Written:
-    """A customer's message joins a ticket; a solved or waiting one opens again. Raises Ticket.DoesNotExist."""
-    ticket = Ticket.objects.select_for_update().get(pk=parse_number(number) or 0)
-    now = timezone.now()
-    note = _incoming(ticket, contact_for(email, name), message, now)
-    note.save()
-    _attach((note, file) for file in message.files)
-    if ticket.status != Ticket.Status.OPEN:
-        TicketEvent.objects.create(ticket=ticket, kind="reopened", data={"was": ticket.status})
-    Ticket.objects.filter(pk=ticket.pk).update(status=Ticket.Status.OPEN, unanswered=True, updated=now)
-    return Written(ticket.pk, note.pk)
+from tickets.files import IncomingFile, attach
+from tickets.models import Note, Participant, Ticket, TicketEvent
 
 
 @transaction.atomic(savepoint=False)
@@ -125,7 +32,7 @@ def reply_as_agent(
             Participant.objects.get_or_create(ticket=ticket, contact=contact)
     recipients = [ticket.requester.email, *(c.email for c in copied if c.pk != ticket.requester_id)]
     note = _write_own(ticket, agent, text, Note.Visibility.PUBLIC, Note.Direction.OUT, recipients)
-    _attach((note, file) for file in files)
+    attach((note, file) for file in files)
     _touch(ticket, status=status, unanswered=False)
     agent_replied.send(
         sender=Note,
@@ -139,7 +46,7 @@ def write_private_note(
     *, ticket: Ticket, agent: User | AbstractBaseUser, text: str, files: Sequence[IncomingFile] = ()
 ) -> Note:
     note = _write_own(ticket, agent, text, Note.Visibility.PRIVATE, Note.Direction.INTERNAL, [])
-    _attach((note, file) for file in files)
+    attach((note, file) for file in files)
     _touch(ticket)
     return note
 
@@ -162,64 +69,6 @@ def assign(*, ticket: Ticket, agent: User | AbstractBaseUser, to: User | Abstrac
         _touch(ticket, assignee_id=to.pk if to else None)
 
 
-def contact_for(email: str, name: str = "") -> Contact:
-    """The contact with this canonical address."""
-    return contacts_for({email: name})[email]
-
-
-def contacts_for(names: Mapping[str, str]) -> dict[str, Contact]:
-    """Address → contact. A name is taken over the first time one is given."""
-    found = _contacts(names)
-    missing = [Contact(email=email, name=name[:200]) for email, name in names.items() if email not in found]
-    if missing:
-        # Another worker may write the same people at this moment; whoever was first has made them.
-        Contact.objects.bulk_create(missing, ignore_conflicts=True)
-        found |= _contacts(contact.email for contact in missing)
-    for email, name in names.items():
-        if name and not found[email].name:
-            found[email].name = name[:200]
-            found[email].save(update_fields=["name"])
-    return found
-
-
-def _contacts(emails: Iterable[str]) -> dict[str, Contact]:
-    return {contact.email: contact for contact in Contact.objects.filter(email__in=list(emails))}
-
-
-def _templates(names: set[str]) -> dict[str, TicketTemplate]:
-    found = {template.name: template for template in TicketTemplate.objects.filter(name__in=names)}
-    if missing := names - found.keys():
-        raise TicketTemplate.DoesNotExist(f"There is no template named {', '.join(sorted(missing))}.")
-    return found
-
-
-def _new_ticket(opening: Opening, template: TicketTemplate, requester: Contact, now: datetime) -> Ticket:
-    return Ticket(
-        title=opening.title[:255],
-        priority=opening.priority,
-        source=opening.source,
-        template=template,
-        ticket_type_id=template.ticket_type_id,
-        requester=requester,
-        fields=dict(opening.fields or {}),
-        restricted=list(opening.restricted),
-        related_id=_existing(opening.related),
-        updated=now,
-    )
-
-
-def _incoming(ticket: Ticket, contact: Contact, message: Message, now: datetime) -> Note:
-    return Note(
-        ticket=ticket,
-        direction=Note.Direction.IN,
-        contact=contact,
-        text=message.text,
-        html=message.html,
-        recipients=list(message.recipients),
-        created=message.written_at or now,
-    )
-
-
 def _write_own(
     ticket: Ticket,
     agent: User | AbstractBaseUser,
@@ -239,29 +88,7 @@ def _write_own(
     )
 
 
-def _attach(files: Iterable[tuple[Note, IncomingFile]]) -> None:
-    rows = [
-        Attachment(
-            note=note,
-            filename=each.filename[:255],
-            content_type=each.content_type[:120],
-            size=len(each.content),
-            sha256=blobs.store(each.content),
-            content_id=each.content_id[:255],
-            inline=each.inline,
-        )
-        for note, each in files
-    ]
-    if rows:
-        Attachment.objects.bulk_create(rows)
-
-
 def _touch(ticket: Ticket, **changes: Any) -> None:
     for name, value in {**changes, "updated": timezone.now()}.items():
         setattr(ticket, name, value)
     ticket.save(update_fields=[*changes, "updated"])
-
-
-def _existing(number: str) -> int | None:
-    pk = parse_number(number)
-    return pk if pk and Ticket.objects.filter(pk=pk).exists() else None

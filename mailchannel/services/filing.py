@@ -20,6 +20,7 @@ FILED_UNDER = {
 }
 #: Refused before they were even read: they belong to the time before us and stay untouched.
 UNTOUCHED = frozenset({"ignored.before_start_date"})
+_JUDGED = ("pk", "remote_key", "outcome", "reason", "duplicate_of__outcome", "duplicate_of__reason")
 
 
 class Filing:
@@ -38,8 +39,11 @@ class Filing:
             server=self.server, folder=folder, epoch=epoch, remote=InboundMail.Remote.PENDING
         ).exclude(outcome=Outcome.RECEIVED)
         by_target: dict[str, dict[str, int]] = defaultdict(dict)
-        for row in pending.select_related("duplicate_of").defer("trace").order_by("pk"):
-            by_target[self._target(row)][row.remote_key] = row.pk
+        judged = pending.values_list(*_JUDGED).order_by("pk")
+        for pk, key, outcome, reason, first_outcome, first_reason in judged:
+            # A duplicate goes where its first copy went.
+            end = (first_outcome, first_reason) if outcome == Outcome.DUPLICATE and first_outcome else (outcome, reason)
+            by_target[self._target(*end)][key] = pk
         return sum(self._file(folder, epoch, target, keys) for target, keys in by_target.items())
 
     def raise_trouble(self) -> None:
@@ -47,11 +51,9 @@ class Filing:
         for trouble in self._troubles.values():
             raise trouble
 
-    def _target(self, row: InboundMail) -> str:
-        """A duplicate goes where its first copy went."""
-        judged = row.duplicate_of if row.outcome == Outcome.DUPLICATE and row.duplicate_of else row
-        role = FILED_UNDER.get(Outcome(judged.outcome))
-        return self._targets.get(role, "") if role and judged.reason not in UNTOUCHED else ""
+    def _target(self, outcome: str, reason: str) -> str:
+        role = FILED_UNDER.get(Outcome(outcome))
+        return self._targets.get(role, "") if role and reason not in UNTOUCHED else ""
 
     def _file(self, folder: str, epoch: str, target: str, keys: dict[str, int]) -> int:
         if target in self._troubles:

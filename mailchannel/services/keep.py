@@ -38,8 +38,16 @@ class Place:
     epoch: str = ""
 
 
-def keep(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[int]:
-    """Ledger rows for what is not in the ledger yet, in one transaction; returns their keys in the order of arrival.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A mail that cannot be lost any more."""
+
+    row: InboundMail
+    raw: bytes
+
+
+def keep(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[Kept]:
+    """Writes what is not in the ledger yet, in one transaction, and returns it in the order of arrival.
 
     The unique keys decide, not the look-up before: whoever loses a race looks again.
     """
@@ -62,7 +70,7 @@ def name(raw: bytes, *, acceptance: Mapping[str, Any], headers_only: bool = Fals
 
 
 @transaction.atomic
-def _insert(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[int]:
+def _insert(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[Kept]:
     new = _unknown(server, place, arrivals)
     names = [name(a.raw, acceptance=server.acceptance, headers_only=a.headers_only) for a in new]
     originals = dict(
@@ -84,7 +92,7 @@ def _insert(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> li
         for row, a in zip(rows, new, strict=True)
     )
     hit("keep.inserted")
-    return [row.pk for row in rows]
+    return [Kept(row, arrival.raw) for row, arrival in zip(rows, new, strict=True)]
 
 
 def _unknown(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[Arrival]:

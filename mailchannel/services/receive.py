@@ -15,7 +15,7 @@ from mailchannel.services.config import freeze
 from mailchannel.services.filing import Filing
 from mailchannel.services.keep import Arrival, Place, keep
 from mailchannel.services.lease import Lease
-from mailchannel.services.settle import settle
+from mailchannel.services.settle import settle_kept
 from mailchannel.transports import Listed, MessageRef, Transport
 
 BATCH_MAILS = 50
@@ -119,7 +119,7 @@ class Fetch:
         arrivals.sort(key=lambda arrival: order[arrival.key])
         kept = keep(self.server, Place(self.server.protocol, folder, epoch), arrivals)
         self.tally.fetched += len(kept)
-        self.tally.outcomes += settle(self.server, kept, self.channel)
+        self.tally.outcomes += settle_kept(kept, self.channel)
         self.tally.filed += self.filing.file(folder, epoch)
 
     def _split(self, batch: Sequence[Listed]) -> tuple[list[Listed], list[Listed]]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import errno
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.db.models import F
@@ -23,6 +24,7 @@ from mailchannel.models import InboundMail, MailServer
 from mailchannel.parsing.mime import parse
 from mailchannel.services.apply import Read, headline, judge_and_apply
 from mailchannel.services.config import freeze
+from mailchannel.services.keep import Kept
 from mailchannel.services.lease import hold
 from mailchannel.services.sandbox import ChildRaised, run_in_child
 
@@ -36,26 +38,29 @@ class StorageTrouble(Exception):
     """The database or disk fails, not the mail: everything stays as it is and is tried again later."""
 
 
-def settle(server: MailServer, keys: Sequence[int] | None = None, channel: Channel | None = None) -> Counter[str]:
-    """Settles these rows, or all unfinished ones of the server. Outcome → number. Raises StorageTrouble."""
+def settle(server: MailServer, channel: Channel | None = None) -> Counter[str]:
+    """Settles every unfinished mail of the server. Outcome → number. Raises StorageTrouble."""
     channel = channel or freeze(server)
-    unfinished = InboundMail.objects.filter(server=server, outcome=Outcome.RECEIVED).order_by("pk")
-    if keys is not None:
-        unfinished = unfinished.filter(pk__in=keys)
     counts: Counter[str] = Counter()
-    try:
-        attempts = dict(unfinished.values_list("pk", "attempts"))
-        if attempts:
-            InboundMail.objects.filter(pk__in=attempts).update(attempts=F("attempts") + 1)
-            hit("settle.attempt_committed")
+    with _storage_trouble():
+        unfinished = InboundMail.objects.filter(server=server, outcome=Outcome.RECEIVED)
+        attempts = dict(unfinished.order_by("pk").values_list("pk", "attempts"))
+        _count_attempt(attempts)
         for suspect in [pk for pk, count in attempts.items() if count]:
             counts += _settle_in_child(suspect, channel)
         fresh = [pk for pk, count in attempts.items() if not count]
         for start in range(0, len(fresh), GROUP):
-            for group in _independent(_read(fresh[start : start + GROUP])):
-                counts += _settle_group(group, channel)
-    except (OperationalError, InterfaceError) as error:
-        raise StorageTrouble(f"The database does not answer as it should: {error}") from error
+            counts += _settle_read(_read(_load(fresh[start : start + GROUP])), channel)
+    return counts
+
+
+def settle_kept(kept: Sequence[Kept], channel: Channel) -> Counter[str]:
+    """Settles mails that were kept just now and never tried. Outcome → number. Raises StorageTrouble."""
+    counts: Counter[str] = Counter()
+    with _storage_trouble():
+        _count_attempt([each.row.pk for each in kept])
+        for start in range(0, len(kept), GROUP):
+            counts += _settle_read(_read(kept[start : start + GROUP]), channel)
     return counts
 
 
@@ -70,12 +75,37 @@ def settle_all() -> Counter[str]:
     return counts
 
 
-def _read(keys: Sequence[int]) -> list[Read]:
+@contextmanager
+def _storage_trouble() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StorageTrouble(f"The database does not answer as it should: {error}") from error
+
+
+def _count_attempt(keys: Collection[int]) -> None:
+    """Committed before the dangerous work begins."""
+    if keys:
+        InboundMail.objects.filter(pk__in=keys).update(attempts=F("attempts") + 1)
+        hit("settle.attempt_committed")
+
+
+def _load(keys: Sequence[int]) -> list[Kept]:
     rows = InboundMail.objects.filter(pk__in=keys).select_related("raw", "duplicate_of").order_by("pk")
-    raws = [(row, row.raw.content) for row in rows]
-    mails = [Read(row, raw, parse(raw, size=row.size)) for row, raw in raws]
+    return [Kept(row, row.raw.content) for row in rows]
+
+
+def _read(kept: Sequence[Kept]) -> list[Read]:
+    mails = [Read(each.row, each.raw, parse(each.raw, size=each.row.size)) for each in kept]
     hit("settle.parsed")
     return mails
+
+
+def _settle_read(mails: Sequence[Read], channel: Channel) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for group in _independent(mails):
+        counts += _settle_group(group, channel)
+    return counts
 
 
 def _independent(mails: Sequence[Read]) -> Iterator[list[Read]]:
@@ -128,7 +158,7 @@ def _fail(each: Read, error: BaseException) -> Counter[str]:
 
 def _settle_in_child(pk: int, channel: Channel) -> Counter[str]:
     try:
-        died = run_in_child(lambda: _settle_group(_read([pk]), channel))
+        died = run_in_child(lambda: _settle_read(_read(_load([pk])), channel))
     except ChildRaised:
         message = f"Mail {pk} could not be settled for a reason that is not the mail's; the worker's log says more."
         raise StorageTrouble(message) from None

@@ -10,8 +10,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from tests.pages.files import File
+from tickets.intake import Message, Opening, open_ticket
 from tickets.models import Ticket, TicketTemplate
-from tickets.services import Message, Opening, open_ticket
 
 NewTicket = Callable[..., Ticket]
 

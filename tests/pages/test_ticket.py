@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.pages.conftest import NewTicket
-from tickets import forms, pages, services
+from tickets import forms, intake, pages, services
 from tickets.hooks import Delivery, hooks
 from tickets.models import Note, Ticket
 
@@ -154,7 +154,7 @@ def test_the_same_words_may_be_sent_again_on_purpose(desk: Client, new_ticket: N
 def test_an_answer_does_not_cross_a_message_the_agent_has_not_seen(desk: Client, new_ticket: NewTicket) -> None:
     ticket = new_ticket()
     seen = ticket.notes.latest("pk").pk
-    services.add_message(number=ticket.number, email="anna@example.com", message=services.Message("It works again!"))
+    intake.add_message(number=ticket.number, email="anna@example.com", message=intake.Message("It works again!"))
 
     response = send(desk, ticket, seen=seen)
 

@@ -8,10 +8,13 @@ from typing import Any
 from django.core.management import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError
 
+from mailchannel.kernel.channel import Channel
 from mailchannel.management.servers import find, json_line, read
-from mailchannel.models import InboundMail, MailServer
+from mailchannel.models import InboundMail
+from mailchannel.services.config import freeze
+from mailchannel.services.keep import Kept
 from mailchannel.services.push import accept
-from mailchannel.services.settle import StorageTrouble, settle
+from mailchannel.services.settle import StorageTrouble, settle_kept
 from tickets.api import format_number
 
 EX_TEMPFAIL = 75
@@ -27,19 +30,20 @@ class Command(BaseCommand):
     def handle(self, *args: Any, files: list[str], server: str, **options: Any) -> None:
         try:
             mailbox = find(server)
-            rows = [(path, accept(mailbox, read(path), transport="pipe")) for path in files]
+            deliveries = [(path, accept(mailbox, read(path), transport="pipe")) for path in files]
         except (DatabaseError, InterfaceError, OSError) as error:
             self.stderr.write(f"Not kept, please deliver again later: {error}")
             sys.exit(EX_TEMPFAIL)
-        for path, row in rows:
-            self._settle(mailbox, row)
-            self.stdout.write(json_line(self._line(path, row)))
+        channel = freeze(mailbox)
+        for path, kept in deliveries:
+            self._settle(kept, channel)
+            self.stdout.write(json_line(self._line(path, kept.row)))
 
-    def _settle(self, server: MailServer, row: InboundMail) -> None:
+    def _settle(self, kept: Kept, channel: Channel) -> None:
         """The mail is kept, so nothing may go wrong for the MTA any more; the sweeper finishes what fails here."""
         try:
-            settle(server, [row.pk])
-            row.refresh_from_db()
+            settle_kept([kept], channel)
+            kept.row.refresh_from_db()
         except StorageTrouble as trouble:
             self.stderr.write(str(trouble))
 

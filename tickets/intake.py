@@ -1,0 +1,131 @@
+"""What comes in from customers: new tickets, and messages that join one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from tickets.contacts import contact_for, contacts_for
+from tickets.files import IncomingFile, attach
+from tickets.models import Contact, Note, Ticket, TicketEvent, TicketTemplate
+from tickets.numbering import format_number, parse_number
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a service wrote."""
+
+    ticket_id: int
+    note_id: int
+
+    @property
+    def number(self) -> str:
+        return format_number(self.ticket_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a customer wrote."""
+
+    text: str
+    html: str = ""
+    files: Sequence[IncomingFile] = ()
+    recipients: Sequence[str] = ()
+    written_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A new ticket as a channel wants it. `template` and the keys of `fields` are names of TicketTemplate rows."""
+
+    template: str
+    title: str
+    requester_email: str
+    message: Message
+    requester_name: str = ""
+    priority: str = Ticket.Priority.NORMAL
+    source: str = Ticket.Source.EMAIL
+    fields: Mapping[str, Any] | None = None
+    restricted: Sequence[str] = ()
+    related: str = ""
+
+
+@transaction.atomic(savepoint=False)
+def open_tickets(openings: Sequence[Opening]) -> list[Written]:
+    """All of them or none, in a handful of queries. Raises TicketTemplate.DoesNotExist."""
+    templates = _templates({each.template for each in openings})
+    contacts = contacts_for({each.requester_email: each.requester_name for each in openings})
+    now = timezone.now()
+    tickets = Ticket.objects.bulk_create(
+        _new_ticket(each, templates[each.template], contacts[each.requester_email], now) for each in openings
+    )
+    pairs = list(zip(tickets, openings, strict=True))
+    notes = Note.objects.bulk_create(_incoming(ticket, ticket.requester, each.message, now) for ticket, each in pairs)
+    attach((note, file) for note, each in zip(notes, openings, strict=True) for file in each.message.files)
+    TicketEvent.objects.bulk_create(
+        TicketEvent(ticket=ticket, kind="opened", data={"source": each.source}) for ticket, each in pairs
+    )
+    return [Written(ticket.pk, note.pk) for ticket, note in zip(tickets, notes, strict=True)]
+
+
+def open_ticket(opening: Opening) -> Written:
+    """Raises TicketTemplate.DoesNotExist."""
+    return open_tickets([opening])[0]
+
+
+@transaction.atomic(savepoint=False)
+def add_message(*, number: str, email: str, name: str = "", message: Message) -> Written:
+    """A customer's message joins a ticket; a solved or waiting one opens again. Raises Ticket.DoesNotExist."""
+    ticket = Ticket.objects.select_for_update().get(pk=parse_number(number) or 0)
+    now = timezone.now()
+    note = _incoming(ticket, contact_for(email, name), message, now)
+    note.save()
+    attach((note, file) for file in message.files)
+    if ticket.status != Ticket.Status.OPEN:
+        TicketEvent.objects.create(ticket=ticket, kind="reopened", data={"was": ticket.status})
+    Ticket.objects.filter(pk=ticket.pk).update(status=Ticket.Status.OPEN, unanswered=True, updated=now)
+    return Written(ticket.pk, note.pk)
+
+
+def _templates(names: set[str]) -> dict[str, TicketTemplate]:
+    found = {template.name: template for template in TicketTemplate.objects.filter(name__in=names)}
+    if missing := names - found.keys():
+        raise TicketTemplate.DoesNotExist(f"There is no template named {', '.join(sorted(missing))}.")
+    return found
+
+
+def _new_ticket(opening: Opening, template: TicketTemplate, requester: Contact, now: datetime) -> Ticket:
+    return Ticket(
+        title=opening.title[:255],
+        priority=opening.priority,
+        source=opening.source,
+        template=template,
+        ticket_type_id=template.ticket_type_id,
+        requester=requester,
+        fields=dict(opening.fields or {}),
+        restricted=list(opening.restricted),
+        related_id=_existing(opening.related),
+        updated=now,
+    )
+
+
+def _incoming(ticket: Ticket, contact: Contact, message: Message, now: datetime) -> Note:
+    return Note(
+        ticket=ticket,
+        direction=Note.Direction.IN,
+        contact=contact,
+        text=message.text,
+        html=message.html,
+        recipients=list(message.recipients),
+        created=message.written_at or now,
+    )
+
+
+def _existing(number: str) -> int | None:
+    pk = parse_number(number)
+    return pk if pk and Ticket.objects.filter(pk=pk).exists() else None
