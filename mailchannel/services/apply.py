@@ -19,6 +19,8 @@ from tickets.api import BUILT_IN_KEYS, Message, Opening, Written, add_message, o
 #: Mail servers tell times in whole seconds: mail younger than this counts as written when we learn of it, so that it
 #: never stands above the answer it answers.
 DELAY = timedelta(minutes=1)
+#: Of a mail to a crowd so many addresses are remembered as people an agent may put in copy; the original has them all.
+MOST_RECIPIENTS = 50
 _ENDED = [
     *("message_id", "sender", "subject", "outcome", "reason", "because", "trace", "version", "settled_at"),
     *("ticket", "note"),
@@ -88,7 +90,7 @@ def _message(each: Read, draft: Draft, outcome: Outcome, channel: Channel) -> Me
         text=_text(draft, outcome),
         html=draft.html,
         files=files,
-        recipients=[str(address) for address in draft.recipients],
+        recipients=[address.email for address in draft.recipients[:MOST_RECIPIENTS]],
         written_at=each.row.received_at if delayed else None,
     )
 

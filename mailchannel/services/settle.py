@@ -50,7 +50,7 @@ def settle(server: MailServer, channel: Channel | None = None) -> Counter[str]:
             counts += _settle_in_child(suspect, channel)
         fresh = [pk for pk, count in attempts.items() if not count]
         for start in range(0, len(fresh), GROUP):
-            counts += _settle_read(_read(_load(fresh[start : start + GROUP])), channel)
+            counts += _settle_loaded(_load(fresh[start : start + GROUP]), channel)
     return counts
 
 
@@ -60,7 +60,7 @@ def settle_kept(kept: Sequence[Kept], channel: Channel) -> Counter[str]:
     with _storage_trouble():
         _count_attempt([each.row.pk for each in kept])
         for start in range(0, len(kept), GROUP):
-            counts += _settle_read(_read(kept[start : start + GROUP]), channel)
+            counts += _settle_loaded(kept[start : start + GROUP], channel)
     return counts
 
 
@@ -95,17 +95,23 @@ def _load(keys: Sequence[int]) -> list[Kept]:
     return [Kept(row, row.raw.content) for row in rows]
 
 
-def _read(kept: Sequence[Kept]) -> list[Read]:
-    mails = [Read(each.row, each.raw, parse(each.raw, size=each.row.size)) for each in kept]
+def _settle_loaded(kept: Sequence[Kept], channel: Channel) -> Counter[str]:
+    mails = [read for each in kept if (read := _read(each))]
     hit("settle.parsed")
-    return mails
-
-
-def _settle_read(mails: Sequence[Read], channel: Channel) -> Counter[str]:
-    counts: Counter[str] = Counter()
+    counts = Counter({Outcome.FAILED.value: len(kept) - len(mails)})
     for group in _independent(mails):
         counts += _settle_group(group, channel)
-    return counts
+    return +counts
+
+
+def _read(kept: Kept) -> Read | None:
+    """None when parsing raised, which it promises not to; the mail has ended as failed then."""
+    try:
+        return Read(kept.row, kept.raw, parse(kept.raw, size=kept.row.size))
+    except Exception as error:
+        log.exception("mail %s could not be parsed", kept.row.pk)
+        _end_as_failed(kept.row.pk, "failed.parse", f"{type(error).__name__}: {error}"[:2000], {})
+        return None
 
 
 def _independent(mails: Sequence[Read]) -> Iterator[list[Read]]:
@@ -158,7 +164,7 @@ def _fail(each: Read, error: BaseException) -> Counter[str]:
 
 def _settle_in_child(pk: int, channel: Channel) -> Counter[str]:
     try:
-        died = run_in_child(lambda: _settle_read(_read(_load([pk])), channel))
+        died = run_in_child(lambda: _settle_loaded(_load([pk]), channel))
     except ChildRaised:
         message = f"Mail {pk} could not be settled for a reason that is not the mail's; the worker's log says more."
         raise StorageTrouble(message) from None

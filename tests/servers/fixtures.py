@@ -19,6 +19,7 @@ from tests.servers.smtp import SmtpSink
 NewMailbox = Callable[..., Mailbox]
 NewSink = Callable[..., SmtpSink]
 NewProxy = Callable[..., Proxy]
+Failpoint = Callable[[str], None]
 NewScript = Callable[..., ScriptedServer]
 
 
@@ -101,7 +102,7 @@ def dovecot_with_prefix(new_mailbox: NewMailbox) -> Mailbox:
 
 
 @pytest.fixture
-def failpoint(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def failpoint(monkeypatch: pytest.MonkeyPatch) -> Failpoint:
     """`failpoint("imap.copied:1:raise")` for this test and this process."""
 
     def arm(wanted: str) -> None:

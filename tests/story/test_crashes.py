@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from mailchannel.kernel.failpoints import NAMES, VARIABLE
+from mailchannel.kernel.types import ParsedMail
 from mailchannel.models import InboundMail, MailServer
 from mailchannel.services import sandbox
+from mailchannel.services import settle as settling
 from mailchannel.services.fetch import fetch
 from tests.fixtures import NewServer
 from tests.letters import letter
@@ -106,11 +108,9 @@ def test_a_mail_whose_reader_dies_is_set_aside_and_the_others_go_on(
     """The first run died while settling (the attempts are counted); now the poison kills the child as well."""
     server = new_server(dovecot)
     dovecot.deliver_all([letter(subject="good"), letter(subject="poison"), letter(subject="good too")])
-    from mailchannel.services import settle as settling
-
     parse = settling.parse
 
-    def deadly(raw: bytes, *, size: int | None = None):  # type: ignore[no-untyped-def]
+    def deadly(raw: bytes, *, size: int | None = None) -> ParsedMail:
         if b"poison" in raw:
             os.kill(os.getpid(), signal.SIGKILL)
         return parse(raw, size=size)
@@ -127,6 +127,26 @@ def test_a_mail_whose_reader_dies_is_set_aside_and_the_others_go_on(
         "": "failed.died",
         "good too": "accepted.new",
     }
+    assert len(dovecot.mails("Failed")) == 1
+
+
+def test_a_mail_the_parser_gives_up_on_does_not_stop_the_others(
+    dovecot: Mailbox, new_server: NewServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = new_server(dovecot)
+    dovecot.deliver_all([letter(subject="good"), letter(subject="poison"), letter(subject="good too")])
+    parse = settling.parse
+
+    def buggy(raw: bytes, *, size: int | None = None) -> ParsedMail:
+        if b"poison" in raw:
+            raise RecursionError("too deep")
+        return parse(raw, size=size)
+
+    monkeypatch.setattr(settling, "parse", buggy)
+    report = fetch(server)
+
+    assert (report.opened, report.failed, report.error) == (2, 1, "")
+    assert InboundMail.objects.get(outcome="failed").reason == "failed.parse"
     assert len(dovecot.mails("Failed")) == 1
 
 

@@ -11,14 +11,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
-from mailchannel.kernel.decisions import Outcome
 from mailchannel.models import InboundMail, MailServer, OutboundMail
 from mailchannel.services import outbox
 from mailchannel.services.explain import explain
 from mailchannel.services.fetch import fetch
 from tests.fixtures import NewServer
 from tests.letters import letter
-from tests.servers.fixtures import NewProxy
+from tests.servers.fixtures import Failpoint, NewProxy
 from tests.servers.mailbox import Mailbox
 from tests.servers.smtp import SmtpSink
 from tickets.models import Ticket
@@ -42,6 +41,19 @@ def test_a_mail_becomes_a_ticket_and_is_filed(dovecot: Mailbox, new_server: NewS
     assert ticket.fields == {"affected_system": "unknown"}
     assert dovecot.mails("INBOX") == []
     assert len(dovecot.mails("Processed")) == 1
+
+
+def test_other_recipients_are_proposed_to_agents_but_take_no_part(dovecot: Mailbox, new_server: NewServer) -> None:
+    server = new_server(dovecot)
+    dovecot.deliver(letter(Cc="Bob <bob@customer.example>, support+x@example.com", message_id="1@customer.example"))
+    fetch(server)
+    ticket = Ticket.objects.get()
+
+    assert ticket.notes.get().recipients == ["bob@customer.example"]
+    dovecot.deliver(letter(sender="bob@customer.example", In_Reply_To="<1@customer.example>"))
+    fetch(server)
+    assert ticket.notes.count() == 1
+    assert Ticket.objects.exclude(pk=ticket.pk).get().related == ticket
 
 
 def test_nothing_is_fetched_twice(dovecot: Mailbox, new_server: NewServer) -> None:
@@ -332,15 +344,46 @@ def test_an_answer_half_sent_by_a_dead_process_goes_out_again_under_the_same_id(
     assert smtp_sink.sent[0].message["Message-ID"] == f"<{mail.message_id}>"
 
 
-def test_a_mail_that_cannot_be_written_ends_as_failed_and_the_others_go_on(
-    dovecot: Mailbox, new_server: NewServer
+@pytest.mark.req("S4-28")
+def test_a_mail_that_cannot_be_written_ends_as_failed_with_its_original(
+    dovecot: Mailbox, new_server: NewServer, failpoint: Failpoint
 ) -> None:
     server = new_server(dovecot)
-    server.mappings.filter(field="priority").update(property="", default="x" * 400)
-    dovecot.deliver_all([letter(subject="one"), letter(subject="two")])
+    raw = letter()
+    dovecot.deliver(raw)
+    failpoint("settle.ticket_written:1:raise")
 
     report = fetch(server)
 
-    assert report.fetched == 2
-    assert set(InboundMail.objects.values_list("outcome", flat=True)) <= {Outcome.OPENED, Outcome.FAILED}
-    assert not InboundMail.objects.filter(outcome=Outcome.RECEIVED).exists()
+    row = InboundMail.objects.get()
+    assert (report.failed, row.outcome, row.reason) == (1, "failed", "failed.rule")
+    assert "RuntimeError" in row.because
+    assert row.raw.content == raw
+    assert Ticket.objects.count() == 0
+    assert len(dovecot.mails("Failed")) == 1
+
+
+def test_when_a_group_cannot_be_written_each_of_its_mails_is_tried_alone(
+    dovecot: Mailbox, new_server: NewServer, failpoint: Failpoint
+) -> None:
+    server = new_server(dovecot)
+    dovecot.deliver_all([letter(subject=subject) for subject in ("one", "two", "three")])
+    failpoint("settle.ticket_written:1:raise")
+
+    report = fetch(server)
+
+    assert (report.opened, report.failed) == (3, 0)
+    assert sorted(Ticket.objects.values_list("title", flat=True)) == ["one", "three", "two"]
+
+
+def test_a_full_disk_ends_the_run_and_blames_no_mail(
+    dovecot: Mailbox, new_server: NewServer, failpoint: Failpoint
+) -> None:
+    server = new_server(dovecot)
+    dovecot.deliver(letter())
+    failpoint("settle.ticket_written:1:enospc")
+
+    first, second = fetch(server), fetch(server)
+
+    assert "cannot be stored" in first.error
+    assert (second.opened, second.error) == (1, "")
