@@ -56,6 +56,9 @@ def fetch(server: MailServer, *, wait: float = 0, progress: Progress = _silent) 
         if lease is None:
             return Report(server.name, error="Another worker is fetching this mail server right now.")
         server.refresh_from_db()
+        if server.status != MailServer.Status.ACTIVE:
+            state = server.get_status_display().lower()
+            return Report(server.name, error=f"{server.name} is {state}: only an active mail server is fetched.")
         run = FetchRun.objects.create(server=server)
         error = _attempt(server, lease, tally, progress)
         _record(run, tally, error)
@@ -70,7 +73,12 @@ def _attempt(server: MailServer, lease: Lease, tally: Tally, progress: Progress)
     except TransportError as error:
         _connection_failed(server, error)
         return error
-    except (StorageTrouble, LeaseLost, Stopped) as error:
+    except Stopped:
+        server.update(next_fetch_at=timezone.now())  # nothing is wrong; the new settings go on from here
+        return None
+    except LeaseLost as error:
+        return error  # the mail server is somebody else's now
+    except StorageTrouble as error:
         server.update(last_error=str(error), last_error_field="", last_error_at=timezone.now())
         return error
     except Exception as error:

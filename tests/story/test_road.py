@@ -15,6 +15,8 @@ from mailchannel.models import InboundMail, MailServer, OutboundMail
 from mailchannel.services import outbox
 from mailchannel.services.explain import explain
 from mailchannel.services.fetch import fetch
+from mailchannel.services.lease import hold
+from mailchannel.services.receive import BATCH_MAILS
 from tests.fixtures import NewServer
 from tests.letters import letter
 from tests.servers.fixtures import Failpoint, NewProxy
@@ -286,8 +288,6 @@ def test_a_server_that_does_not_answer_ends_the_run_and_is_shown(
 
 
 def test_a_second_fetch_leaves_at_once_while_one_is_running(dovecot: Mailbox, new_server: NewServer) -> None:
-    from mailchannel.services.lease import hold
-
     server = new_server(dovecot)
     dovecot.deliver(letter())
 
@@ -342,6 +342,26 @@ def test_an_answer_half_sent_by_a_dead_process_goes_out_again_under_the_same_id(
     outbox.send(mail.pk)
 
     assert smtp_sink.sent[0].message["Message-ID"] == f"<{mail.message_id}>"
+
+
+@pytest.mark.req("S4-39")
+def test_a_mail_server_paused_during_a_fetch_stops_at_the_next_batch_without_an_error(
+    dovecot: Mailbox, new_server: NewServer
+) -> None:
+    server = new_server(dovecot)
+    dovecot.deliver_all([letter(subject=f"mail {n}") for n in range(BATCH_MAILS + 10)])
+
+    def pause(done: int, total: int) -> None:
+        MailServer.objects.update(status=MailServer.Status.PAUSED)
+
+    first = fetch(server, progress=pause)
+    MailServer.objects.update(status=MailServer.Status.ACTIVE)
+    second = fetch(server)
+
+    assert (first.opened, first.error) == (BATCH_MAILS, "")
+    assert (second.opened, second.error) == (10, "")
+    server.refresh_from_db()
+    assert server.last_error == ""
 
 
 @pytest.mark.req("S4-28")

@@ -10,7 +10,7 @@ from django.db import DatabaseError, InterfaceError
 
 from mailchannel.kernel.channel import Channel
 from mailchannel.management.servers import find, json_line, read
-from mailchannel.models import InboundMail
+from mailchannel.models import InboundMail, MailServer
 from mailchannel.services.config import freeze
 from mailchannel.services.keep import Kept
 from mailchannel.services.push import accept
@@ -18,6 +18,10 @@ from mailchannel.services.settle import StorageTrouble, settle_kept
 from tickets.api import format_number
 
 EX_TEMPFAIL = 75
+
+
+class NotActive(Exception):
+    """Nobody would look at the mail now; the MTA keeps it until somebody publishes or resumes the mail server."""
 
 
 class Command(BaseCommand):
@@ -30,8 +34,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, files: list[str], server: str, **options: Any) -> None:
         try:
             mailbox = find(server)
+            if mailbox.status != MailServer.Status.ACTIVE:
+                raise NotActive(f"{mailbox} is {mailbox.get_status_display().lower()}.")
             deliveries = [(path, accept(mailbox, read(path), transport="pipe")) for path in files]
-        except (DatabaseError, InterfaceError, OSError) as error:
+        except (DatabaseError, InterfaceError, OSError, NotActive) as error:
             self.stderr.write(f"Not kept, please deliver again later: {error}")
             sys.exit(EX_TEMPFAIL)
         channel = freeze(mailbox)
