@@ -52,7 +52,8 @@ check: install-dev
 .venv/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Helpdesk needs Python 3.11 or newer; $(PYTHON) is older. Name another one: make PYTHON=python3.12"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv >/dev/null 2>&1 \
+		|| { rm -rf .venv; scripts/install-venv && $(PYTHON) -m venv .venv; } \
 		|| { rm -rf .venv; echo "Python cannot make virtual environments. On Debian: apt install python3-venv"; exit 1; }
 	@echo "Installing requirements into .venv (only when they change) ..."
 	@$(PIP) -r requirements.txt
