@@ -31,6 +31,10 @@ class DemoPorts:
     imap: int = demo.IMAP_PORT
     smtp: int = demo.SMTP_PORT
 
+    @property
+    def ports(self) -> tuple[int, int]:
+        return self.imap, self.smtp
+
 
 def programs(web: Address, demo_ports: DemoPorts | None) -> list[Program]:
     """Web and worker, and before them the demo mailbox if wanted."""

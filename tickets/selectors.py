@@ -10,7 +10,7 @@ from django.utils.encoding import force_bytes
 
 from tickets import blobs
 from tickets.fields import BUILT_IN, TicketField
-from tickets.models import Attachment, Contact, Note, TemplateField, Ticket, TicketTemplate
+from tickets.models import Attachment, Contact, TemplateField, Ticket, TicketTemplate
 from tickets.numbering import format_number, is_signed, parse_number, sign
 
 
@@ -56,10 +56,6 @@ def signed_number(number: str, mail: str, given: str) -> str:
     """The number when the signature fits, else an empty string."""
     pk = parse_number(number)
     return format_number(pk) if pk and is_signed(_keys(), pk, mail, given) else ""
-
-
-def opening_note(ticket: Ticket) -> Note | None:
-    return ticket.notes.order_by("pk").first()
 
 
 def _keys() -> list[bytes]:

@@ -28,6 +28,23 @@ class Secrets(dict[str, str]):
     __str__ = __repr__
 
 
+class UnreadableSecrets(Secrets):
+    """Stands for secrets no key opens: the row can be loaded and listed, but whoever uses or saves them is told."""
+
+    def _refuse(self, *args: Any) -> Any:
+        raise SecretUnreadable(
+            "A stored secret cannot be decrypted: FIELD_ENCRYPTION_KEYS lacks the key it was written with."
+        )
+
+    __getitem__ = __iter__ = __len__ = __bool__ = __contains__ = _refuse
+    get = keys = values = items = _refuse
+
+    def __repr__(self) -> str:
+        return "Secrets(unreadable)"
+
+    __str__ = __repr__
+
+
 class SecretsField(Text):
     """Holds `Secrets`. The newest of FIELD_ENCRYPTION_KEYS encrypts, every one decrypts."""
 
@@ -40,9 +57,7 @@ class SecretsField(Text):
         try:
             return Secrets(json.loads(_box().decrypt(value.encode())))
         except InvalidToken:
-            raise SecretUnreadable(
-                "A stored secret cannot be decrypted: FIELD_ENCRYPTION_KEYS lacks the key it was written with."
-            ) from None
+            return UnreadableSecrets()
 
     def get_lookup(self, lookup_name: str) -> Any:
         raise TypeError(f"{self.name} is encrypted and cannot be searched")

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from django.conf import settings
 
 from mailchannel.models import MailServer
+from mailchannel.models.secrets import SecretUnreadable
 from mailchannel.services.vault import connection_settings
 from mailchannel.transports import TRANSPORTS, Transport, TransportError
 
@@ -38,6 +39,9 @@ def _enter(stack: ExitStack, server: MailServer) -> Transport:
 
 
 def _transport(server: MailServer) -> Transport:
-    return TRANSPORTS[server.protocol](
-        connection_settings(server), timeout=server.timeout_ms / 1000, allow_private=settings.ALLOW_PRIVATE_HOSTS
-    )
+    try:
+        wanted = connection_settings(server)
+    except SecretUnreadable as error:
+        raise TransportError(str(error), field="password", permanent=True) from error
+    timeout = server.timeout_ms / 1000
+    return TRANSPORTS[server.protocol](wanted, timeout=timeout, allow_private=settings.ALLOW_PRIVATE_HOSTS)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from mailchannel.kernel.decisions import Outcome
@@ -50,6 +51,14 @@ def fetch(server: MailServer, *, wait: float = 0, progress: Progress = _silent) 
 
     Raises nothing for a mail, a mail server or the storage: the report and the mail server's page say what happened.
     """
+    try:
+        return _fetch(server, wait, progress)
+    except DatabaseError as error:
+        log.exception("fetching %s failed because of the database", server.name)
+        return Report(server.name, error=f"The database does not answer as it should: {error}")
+
+
+def _fetch(server: MailServer, wait: float, progress: Progress) -> Report:
     started = time.monotonic()
     tally = Tally()
     with hold(server.pk, wait=wait) as lease:
@@ -81,6 +90,8 @@ def _attempt(server: MailServer, lease: Lease, tally: Tally, progress: Progress)
     except StorageTrouble as error:
         server.update(last_error=str(error), last_error_field="", last_error_at=timezone.now())
         return error
+    except DatabaseError:
+        raise
     except Exception as error:
         log.exception("fetching %s failed in a way nobody planned", server.name)
         note = f"Fetching stopped unexpectedly ({type(error).__name__}); the log of the worker says more."

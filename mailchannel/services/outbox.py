@@ -20,6 +20,7 @@ from mailchannel.compose.reply import Letter, compose_reply
 from mailchannel.kernel.failpoints import hit
 from mailchannel.kernel.types import Attachment
 from mailchannel.models import InboundMail, MailServer, OutboundMail
+from mailchannel.models.secrets import SecretUnreadable
 from mailchannel.pipeline.addressing import is_ours
 from mailchannel.senders import SENDERS, Retry, SendError
 from mailchannel.services.config import own_addresses
@@ -104,17 +105,23 @@ def _hand_over(mail: OutboundMail) -> None:
             retry=Retry.SLOW,
             field="sending.host",
         )
-    sender = SENDERS["smtp"](
-        sending_settings(server), timeout=server.timeout_ms / 1000, allow_private=settings.ALLOW_PRIVATE_HOSTS
-    )
+    try:
+        wanted = sending_settings(server)
+    except SecretUnreadable as error:
+        raise SendError(str(error), retry=Retry.PERMANENT, field="password") from error
+    sender = SENDERS["smtp"](wanted, timeout=server.timeout_ms / 1000, allow_private=settings.ALLOW_PRIVATE_HOSTS)
     sender.send(bytes(mail.raw), envelope_from=mail.envelope_from, recipients=mail.recipients)
 
 
 def _put_off(mail: OutboundMail, error: SendError) -> str:
+    """A refusal of this very mail is final. One that names a setting ends when somebody mends the setting, so the
+    answers that piled up meanwhile go out by themselves.
+    """
+    final = error.retry == Retry.PERMANENT and not error.field
     ladder = QUICK if error.retry == Retry.QUICK else SLOW
     minutes = ladder[min(mail.attempts, len(ladder)) - 1]
     log.warning("mail %s to %s was not sent: %s", mail.pk, mail.server, error)
-    if error.retry == Retry.PERMANENT or timezone.now() - mail.created > LAST_TRY:
+    if final or timezone.now() - mail.created > LAST_TRY:
         return _change(mail, State.FAILED, error=str(error))
     return _change(mail, State.QUEUED, error=str(error), next_try_at=timezone.now() + timedelta(minutes=minutes))
 

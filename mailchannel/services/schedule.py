@@ -12,16 +12,16 @@ from django_q.tasks import async_task
 from mailchannel.models import MailServer
 
 TICK = "tick"
-NEVER_CAUGHT_UP = {"schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1}
+EVERY_MINUTE = {"schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1}
 
 
 def ensure_schedule() -> None:
     """Exactly one tick schedule, however often we start; the first tick runs at once."""
     first = Schedule.objects.filter(name=TICK).order_by("pk").first()
     if first is None:
-        first = Schedule.objects.create(name=TICK, func="mailchannel.tasks.tick", **NEVER_CAUGHT_UP)
+        first = Schedule.objects.create(name=TICK, func="mailchannel.tasks.tick", **EVERY_MINUTE)
     Schedule.objects.filter(name=TICK).exclude(pk=first.pk).delete()
-    Schedule.objects.filter(pk=first.pk).update(func="mailchannel.tasks.tick", **NEVER_CAUGHT_UP)
+    Schedule.objects.filter(pk=first.pk).update(func="mailchannel.tasks.tick", **EVERY_MINUTE)
     async_task("mailchannel.tasks.tick")
 
 

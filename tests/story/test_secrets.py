@@ -8,10 +8,12 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core import serializers
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import SecretUnreadable
+from mailchannel.services.fetch import fetch
+from mailchannel.services.schedule import claim_due
 from tests.fixtures import NewServer
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +59,24 @@ def test_a_missing_key_is_named_and_nothing_is_changed(server: MailServer, setti
 
     with pytest.raises(CommandError, match="FIELD_ENCRYPTION_KEYS"):
         call_command("rotate_secrets")
+    server = MailServer.objects.get()
     with pytest.raises(SecretUnreadable):
-        MailServer.objects.get()
+        dict(server.secrets)
+    with pytest.raises(SecretUnreadable), transaction.atomic():
+        server.save()
     assert stored() == before
+
+
+def test_an_unreadable_secret_is_shown_on_its_mail_server_and_stops_no_other(server: MailServer, settings: Any) -> None:
+    key = settings.FIELD_ENCRYPTION_KEYS
+    MailServer.objects.update(next_fetch_at=None)
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+
+    assert claim_due() == [server.pk]
+    report = fetch(MailServer.objects.get())
+
+    shown = MailServer.objects.get()
+    assert "FIELD_ENCRYPTION_KEYS" in report.error
+    assert (shown.last_error, shown.last_error_field) == (report.error, "password")
+    settings.FIELD_ENCRYPTION_KEYS = key
+    assert MailServer.objects.get().secrets == {"password": "correct horse"}

@@ -38,7 +38,10 @@ class Command(BaseCommand):
         demo_ports = DemoPorts(options["demo_imap_port"], options["demo_smtp_port"]) if options["demo"] else None
         _refuse_early(web, demo_ports)
         hint = _prepare(demo_ports)
-        announce = _once(lambda: answers(host, port), lambda: self._announce(web, hint, is_demo=bool(demo_ports)))
+        ports = [(host, port), *((demo.HOST, each) for each in (demo_ports.ports if demo_ports else ()))]
+        announce = _once(
+            lambda: all(answers(*each) for each in ports), lambda: self._announce(web, hint, is_demo=bool(demo_ports))
+        )
         code = supervise(programs(web, demo_ports), stop, watch=announce, say=self._say)
         self._say("Stopped.")
         sys.exit(code)

@@ -20,8 +20,8 @@ class Command(BaseCommand):
         for pk, name in list(MailServer.objects.values_list("pk", "name")):
             try:
                 server = MailServer.objects.select_for_update().only("secrets").get(pk=pk)
+                server.update(secrets=server.secrets)
             except SecretUnreadable as error:
                 raise CommandError(f"{name}: {error} Nothing was changed.") from error
-            server.update(secrets=server.secrets)
             written += 1
         self.stdout.write(f"The secrets of {written} mail server(s) are encrypted with the newest key.")
