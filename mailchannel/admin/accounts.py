@@ -15,7 +15,6 @@ from mailchannel.admin.step import Group, Step
 from mailchannel.models.secrets import Secrets
 from mailchannel.services import vault
 
-ADDRESSING = ("host", "port", "encryption", "username")
 TYPE_AGAIN = (
     "Type it again: server, port, encryption or user name changed, and a stored password is never sent somewhere else."
 )
@@ -61,7 +60,7 @@ class TwoAccounts(Step):
     def moved(self, group: Group) -> bool:
         """The group points to another server or account than what is stored."""
         before, now = self.before[group.column], self.collected(group)
-        return any(before[name] != now[name] for name in ADDRESSING if name in now)
+        return any(before[name] != now[name] for name in vault.ADDRESSING if name in now)
 
     def _ask_again(self) -> None:
         same = bool(self.cleaned_data.get("same_account"))

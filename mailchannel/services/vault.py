@@ -8,6 +8,8 @@ from mailchannel.models import MailServer
 
 #: Names of secrets used for sending carry this prefix in the encrypted column.
 SENDING = "sending."
+#: A stored secret was given for one server and one account: when any of these changes it has to be given again.
+ADDRESSING = ("host", "port", "encryption", "username")
 
 
 def connection_settings(server: MailServer) -> dict[str, Any]:

@@ -17,12 +17,10 @@ from mailchannel.services.config_file.file import Entry
 from mailchannel.services.config_file.rows import apply_rows
 from mailchannel.services.config_file.schema import COLUMNS, NESTED, secret_names
 from mailchannel.services.config_file.status import apply_status
-from mailchannel.services.vault import SENDING
+from mailchannel.services.vault import ADDRESSING, SENDING
 from mailchannel.transports import TRANSPORTS
 from tickets.api import template_id
 
-#: A stored secret was given for one server and one account; it is never sent to another.
-ADDRESSING = ("host", "port", "encryption", "username")
 AGAIN = (
     "server, port, encryption or user name changes, and a stored password is never sent somewhere else. "
     "Give it again under “secrets”."
