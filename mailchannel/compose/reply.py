@@ -12,7 +12,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, formataddr
 
 from mailchannel.compose.headers import LOOP_HEADER, chain, tagged
-from mailchannel.kernel.types import Attachment
+from mailchannel.kernel.types import Part
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]+")
 _ID = re.compile(r"[\x21-\x3b\x3d\x3f-\x7e]{1,500}")  # printable ASCII without blanks and angle brackets
@@ -34,7 +34,7 @@ class Letter:
     cc: Sequence[str]
     references: Sequence[str]
     date: datetime
-    files: Sequence[Attachment] = ()
+    files: Sequence[Part] = ()
 
 
 def compose_reply(letter: Letter) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from mailchannel.kernel.types import Address, Attachment
+from mailchannel.kernel.types import Address, Part
 
 T = TypeVar("T")
 
@@ -73,6 +73,31 @@ class Thread:
 NO_THREAD = Thread()
 
 
+class Verdict(StrEnum):
+    """What became of one part of a mail."""
+
+    SHOWN = "shown"  # it is the text, or another form of it
+    KEPT = "kept"
+    INLINE = "inline"  # kept, and shown inside the text
+    STRIPPED = "stripped"  # left out by a rule; the stored original still holds it
+
+
+@dataclass(frozen=True, slots=True)
+class FileRuling:
+    """One line of the manifest: a part and what became of it.
+
+    `detected` is the type its bytes show, empty for text that is shown. `reason` is a code such as `attachment.size`,
+    `because` says it to a person, with what to do; both are empty unless something is worth saying.
+    """
+
+    part: Part
+    verdict: Verdict
+    detected: str = ""
+    sha256: str = ""
+    reason: str = ""
+    because: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """Everything needed to write the ticket or note. No model instances."""
@@ -86,7 +111,8 @@ class Draft:
     thread: Thread = NO_THREAD
     restricted: tuple[str, ...] = ()
     recipients: tuple[Address, ...] = ()  # To and Cc without our own addresses
-    attachments: tuple[Attachment, ...] = ()
+    attachments: tuple[Part, ...] = ()  # the files the ticket gets
+    manifest: tuple[FileRuling, ...] = ()  # every part of the mail, in its order
 
 
 @dataclass(frozen=True, slots=True)

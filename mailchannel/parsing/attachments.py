@@ -1,16 +1,16 @@
-"""Parts that are not the text of a mail, as files."""
+"""The parts of a mail as people meet them: with a name, a kind and their bytes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-from mailchannel.kernel.types import Attachment, PartKind
+from mailchannel.kernel.types import TEXT_KINDS, Part, PartKind
 from mailchannel.parsing.charset import decode
 from mailchannel.parsing.filenames import invented_name, safe_name
 from mailchannel.parsing.header_block import read_headers
 from mailchannel.parsing.limits import DEFAULT
-from mailchannel.parsing.structure import Part
+from mailchannel.parsing.structure import Node
 from mailchannel.parsing.words import readable
 
 REPORTS = {"message/delivery-status", "message/disposition-notification", "message/feedback-report"}
@@ -18,42 +18,38 @@ CALENDARS = {"text/calendar", "application/ics"}
 CONTENT_ID_IN_HTML = re.compile(r"cid:([^\"'\s)>]{1,300})", re.IGNORECASE)
 
 
-def attachments(parts: Iterable[Part], html: str) -> tuple[Attachment, ...]:
-    """One file per part, in the order of the mail. An attached mail is one file and stays closed."""
+def read_parts(leaves: Iterable[Node], html: str) -> tuple[Part, ...]:
+    """One part per leaf, in the order of the mail. An attached mail is one file and stays closed."""
     shown = frozenset(found[1].lower() for found in CONTENT_ID_IN_HTML.finditer(html))
-    return tuple(_attachment(part, number, shown) for number, part in enumerate(parts, start=1))
+    return tuple(_part(leaf, shown) for leaf in leaves)
 
 
-def content_id(part: Part) -> str:
-    return decode(part.block.first("content-id")).strip().strip("<>").strip()[:300]
+def content_id(node: Node) -> str:
+    return decode(node.block.first("content-id")).strip().strip("<>").strip()[:300]
 
 
-def _attachment(part: Part, number: int, shown: frozenset[str]) -> Attachment:
-    kind = _kind(part, shown)
-    name = safe_name(part.disposition.get("filename") or part.kind.get("name"))
-    return Attachment(
-        filename=name or _subject_of(part, kind) or invented_name(part.content_type, number),
-        content_type=part.content_type,
-        content=part.content,
-        content_id=content_id(part),
-        kind=kind,
-    )
+def _part(node: Node, shown: frozenset[str]) -> Part:
+    kind = node.role or _kind(node, shown)
+    name = safe_name(node.disposition.get("filename") or node.kind.get("name"))
+    if not name and kind not in TEXT_KINDS:
+        name = _subject_of(node, kind) or invented_name(node.content_type, node.number)
+    return Part(name, node.content_type, node.content, content_id(node), kind, node.number)
 
 
-def _kind(part: Part, shown: frozenset[str]) -> PartKind:
-    if part.content_type in ("message/rfc822", "message/global"):
+def _kind(node: Node, shown: frozenset[str]) -> PartKind:
+    if node.content_type in ("message/rfc822", "message/global"):
         return PartKind.MESSAGE
-    if part.content_type in REPORTS or part.content_type == "text/rfc822-headers":
+    if node.content_type in REPORTS or node.content_type == "text/rfc822-headers":
         return PartKind.REPORT
-    if part.content_type in CALENDARS:
+    if node.content_type in CALENDARS:
         return PartKind.CALENDAR
-    return PartKind.INLINE if content_id(part).lower() in shown else PartKind.FILE
+    return PartKind.INLINE if content_id(node).lower() in shown else PartKind.FILE
 
 
-def _subject_of(part: Part, kind: PartKind) -> str:
+def _subject_of(node: Node, kind: PartKind) -> str:
     """An attached mail is best recognised by its subject."""
     if kind is not PartKind.MESSAGE:
         return ""
-    content = part.content
+    content = node.content
     subject = readable(read_headers(content, 0, min(len(content), 64_000), DEFAULT).first("subject"))
     return safe_name(f"{subject.replace('/', '-')[:80]}.eml") if subject.strip() else ""

@@ -6,11 +6,12 @@ import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mailchannel.kernel.types import PartKind
 from mailchannel.parsing.charset import decode
 from mailchannel.parsing.flowed import unflow
 from mailchannel.parsing.html_text import html_to_text
 from mailchannel.parsing.limits import DEFAULT, Limits
-from mailchannel.parsing.structure import Part
+from mailchannel.parsing.structure import Node
 
 TEXTS = ("text/plain", "text/html")
 
@@ -27,26 +28,22 @@ class Piece:
 class Body:
     text: str
     html: str
-    rest: tuple[Part, ...]  # everything that is not text
 
 
-def read_body(root: Part, limits: Limits = DEFAULT) -> Body:
-    """All parts a mail program shows one below the other; of alternatives, each form once (RFC 8621, 4.1.4)."""
-    texts: list[Piece] = []
-    rest: list[Part] = []
-    for found in _walk(root):
-        if isinstance(found, Piece):
-            texts.append(found)
-        else:
-            rest.append(found)
+def read_body(root: Node, limits: Limits = DEFAULT) -> Body:
+    """All parts a mail program shows one below the other; of alternatives, each form once (RFC 8621, 4.1.4).
+
+    Marks the parts it used with their role.
+    """
+    texts = list(_walk(root))
     text = "\n\n".join(filter(None, (_as_text(piece, limits) for piece in texts)))
     rich = any(piece.html for piece in texts)
-    return Body(text, "\n".join(_as_html(piece) for piece in texts) if rich else "", tuple(rest))
+    return Body(text, "\n".join(_as_html(piece) for piece in texts) if rich else "")
 
 
-def _walk(part: Part, *, first: bool = True, parent: str = "") -> Iterator[Piece | Part]:
+def _walk(part: Node, *, first: bool = True, parent: str = "") -> Iterator[Piece]:
     if part.content_type == "multipart/alternative" and part.children:
-        yield from _alternative(part)
+        yield _alternative(part)
     elif part.children:
         for number, child in enumerate(part.children):
             yield from _walk(child, first=number == 0, parent=part.content_type)
@@ -54,27 +51,18 @@ def _walk(part: Part, *, first: bool = True, parent: str = "") -> Iterator[Piece
         yield _piece(part)
     elif part.content_type.startswith("multipart/"):
         yield from _undivided(part)
-    else:
-        yield part
 
 
-def _alternative(part: Part) -> Iterator[Piece | Part]:
-    """One piece for the whole alternative, then what no form of it could show."""
-    plain: list[str] = []
-    rich: list[str] = []
-    rest: list[Part] = []
-    for child in part.children:
-        for found in _walk(child, parent=part.content_type):
-            if isinstance(found, Piece):
-                plain += filter(None, [found.plain])
-                rich += filter(None, [found.html])
-            else:
-                rest.append(found)
-    yield Piece("\n\n".join(plain), "\n".join(rich))
-    yield from rest
+def _alternative(part: Node) -> Piece:
+    """One piece for the whole alternative. What no form of it could show stays a file."""
+    forms = [piece for child in part.children for piece in _walk(child, parent=part.content_type)]
+    for leaf in [leaf for leaf in part.leaves() if leaf.role is PartKind.BODY][1:]:
+        leaf.role = PartKind.ALTERNATIVE
+    plain = "\n\n".join(form.plain for form in forms if form.plain)
+    return Piece(plain, "\n".join(form.html for form in forms if form.html))
 
 
-def _is_text(part: Part, *, first: bool, parent: str) -> bool:
+def _is_text(part: Node, *, first: bool, parent: str) -> bool:
     """A text with a name, or one that another part refers to, is a file."""
     if part.content_type not in TEXTS or part.disposition.value == "attachment":
         return False
@@ -82,14 +70,16 @@ def _is_text(part: Part, *, first: bool, parent: str) -> bool:
     return first or (parent != "multipart/related" and not named)
 
 
-def _undivided(part: Part) -> Iterator[Piece]:
+def _undivided(part: Node) -> Iterator[Piece]:
     """A multipart whose boundary never comes: all that stands in it is shown."""
+    part.role = PartKind.BODY
     text = decode(part.content, part.kind.get("charset")).strip()
     if text:
         yield Piece(plain=text)
 
 
-def _piece(part: Part) -> Piece:
+def _piece(part: Node) -> Piece:
+    part.role = PartKind.BODY
     text = decode(part.content, part.kind.get("charset")).replace("\r\n", "\n").replace("\r", "\n")
     if part.content_type == "text/html":
         return Piece(html=text)

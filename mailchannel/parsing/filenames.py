@@ -34,8 +34,8 @@ def safe_name(name: str) -> str:
     return _shortened(text, DEFAULT.name)
 
 
-def invented_name(content_type: str, number: int) -> str:
-    """`attachment-2.pdf` for a part without a name."""
+def invented_name(content_type: str, number: str) -> str:
+    """`attachment-1.2.pdf` for a part without a name: its section number, which no other part has."""
     ending = KNOWN.get(content_type) or mimetypes.guess_extension(content_type) or ""
     return f"attachment-{number}{ending}"
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from mailchannel.kernel.types import Attachment, ParsedMail
+from mailchannel.kernel.types import ParsedMail, Part
 from mailchannel.parsing.addresses import address_list
-from mailchannel.parsing.attachments import attachments
+from mailchannel.parsing.attachments import read_parts
 from mailchannel.parsing.body import read_body
 from mailchannel.parsing.charset import decode
 from mailchannel.parsing.dates import read_date
@@ -32,7 +32,7 @@ class _Content:
 
     text: str
     html: str = ""
-    files: tuple[Attachment, ...] = ()
+    parts: tuple[Part, ...] = ()
     content_type: str = "text/plain"
     defects: tuple[str, ...] = ()
     too_complex: str = ""
@@ -62,7 +62,7 @@ def parse(raw: bytes, *, size: int | None = None, limits: Limits = DEFAULT) -> P
         in_reply_to=_ids(headers, "in-reply-to"),
         references=_ids(headers, "references"),
         headers=headers,
-        attachments=content.files,
+        parts=content.parts,
         content_type=content.content_type,
         size=length if size is None else size,
         defects=(*block.defects, *content.defects),
@@ -92,5 +92,5 @@ def _content(raw: bytes, block: HeaderBlock, limits: Limits) -> _Content:
         flat = decode(raw[block.body : block.body + limits.flat_text])
         return _Content(flat, defects=tuple(tree.defects), too_complex=str(why))
     body = read_body(root, limits)
-    files = attachments(body.rest, body.html)
-    return _Content(body.text, body.html, files, root.content_type, tuple(tree.defects))
+    parts = read_parts(root.leaves(), body.html)
+    return _Content(body.text, body.html, parts, root.content_type, tuple(tree.defects))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from mailchannel.kernel.types import PartKind
 from mailchannel.parsing.header_block import HeaderBlock, read_headers
 from mailchannel.parsing.limits import Limits, TooComplex
 from mailchannel.parsing.parameters import Structured, structured
@@ -19,15 +20,17 @@ TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,
 
 
 @dataclass(slots=True)
-class Part:
-    """One part: its headers, and where its body stands in the mail."""
+class Node:
+    """One part: its headers, and where its body stands in the mail. `number` is its section number (RFC 3501)."""
 
     raw: bytes
     block: HeaderBlock
     end: int
     kind: Structured  # Content-Type
     disposition: Structured
-    children: list[Part] = field(default_factory=list)
+    number: str = "1"
+    children: list[Node] = field(default_factory=list)
+    role: PartKind | None = None  # what the reader of the body made of it
 
     @property
     def content_type(self) -> str:
@@ -37,6 +40,13 @@ class Part:
     def body(self) -> bytes:
         """As it stands in the mail, transfer encoding included."""
         return self.raw[self.block.body : self.end]
+
+    def leaves(self) -> Iterator[Node]:
+        """The parts that hold no other, in the order of the mail."""
+        if not self.children:
+            yield self
+        for child in self.children:
+            yield from child.leaves()
 
     @property
     def content(self) -> bytes:
@@ -52,32 +62,30 @@ class Tree:
     parts: int = 0
     defects: list[str] = field(default_factory=list)
 
-    def read(self, start: int, end: int, *, depth: int = 0, default: str = "text/plain") -> Part:
-        """Raises TooComplex."""
-        block = read_headers(self.raw, start, end, self.limits)
-        return self.grow(block, end, depth=depth, default=default)
-
-    def grow(self, block: HeaderBlock, end: int, *, depth: int = 0, default: str = "text/plain") -> Part:
+    def grow(self, block: HeaderBlock, end: int, *, number: str = "", default: str = "text/plain") -> Node:
         """A part whose headers are read already, with everything inside it. Raises TooComplex."""
-        self._count(depth)
+        self._count(depth=number.count(".") + 1 if number else 0)
         kind = structured(block.first("content-type"), self.limits)
         if TYPE.fullmatch(kind.value) is None:
             kind = Structured(_mended(kind.value, default), kind.parameters)
         disposition = structured(block.first("content-disposition"), self.limits)
-        part = Part(self.raw, block, end, kind, disposition)
+        part = Node(self.raw, block, end, kind, disposition, number or "1")
         if kind.value.startswith("multipart/"):
             inner = "message/rfc822" if kind.value == "multipart/digest" else "text/plain"
-            part.children = [self.read(*place, depth=depth + 1, default=inner) for place in self._places(part)]
+            for count, (start, stop) in enumerate(self._places(part), start=1):
+                head = read_headers(self.raw, start, stop, self.limits)
+                below = f"{number}.{count}" if number else str(count)
+                part.children.append(self.grow(head, stop, number=below, default=inner))
         return part
 
-    def _count(self, depth: int) -> None:
+    def _count(self, *, depth: int) -> None:
         self.parts += 1
         if self.parts > self.limits.parts:
             raise TooComplex(f"The mail has more than {self.limits.parts} parts.")
         if depth > self.limits.depth:
             raise TooComplex(f"The parts of the mail are nested more than {self.limits.depth} deep.")
 
-    def _places(self, part: Part) -> Iterator[tuple[int, int]]:
+    def _places(self, part: Node) -> Iterator[tuple[int, int]]:
         """Where the parts between the boundary lines of a multipart begin and end."""
         begin = None
         for line, after, last in self._boundary_lines(part):
@@ -90,7 +98,7 @@ class Tree:
             self.defects.append("A part has no end; it was read to the end of the mail.")
             yield begin, part.end
 
-    def _boundary_lines(self, part: Part) -> Iterator[tuple[int, int, bool]]:
+    def _boundary_lines(self, part: Node) -> Iterator[tuple[int, int, bool]]:
         """(end of the text before, begin of the text after, is it the closing one)"""
         boundary = part.kind.get("boundary").rstrip().encode("utf-8", "surrogateescape")
         if not boundary:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from mailchannel.kernel.channel import Channel
 from mailchannel.kernel.decisions import Decision, Draft, Outcome
-from mailchannel.kernel.types import Attachment, ParsedMail
+from mailchannel.kernel.types import ParsedMail, Part
 from mailchannel.models import InboundMail
 from mailchannel.pipeline.decide import decide
 from mailchannel.services.facts import Question, gather
@@ -84,7 +84,7 @@ def _answer(each: Read, draft: Draft, channel: Channel) -> Written:
 def _message(each: Read, draft: Draft, outcome: Outcome, channel: Channel) -> Message:
     files = draft.attachments
     if channel.attach_email:
-        files = (*files, Attachment("original.eml", "message/rfc822", each.raw))
+        files = (*files, Part("original.eml", "message/rfc822", each.raw))
     delayed = timezone.now() - each.row.received_at > DELAY
     return Message(
         text=_text(draft, outcome),

@@ -18,7 +18,7 @@ from django.utils import timezone
 from mailchannel.compose.headers import message_id
 from mailchannel.compose.reply import Letter, compose_reply
 from mailchannel.kernel.failpoints import hit
-from mailchannel.kernel.types import Attachment
+from mailchannel.kernel.types import Part
 from mailchannel.models import InboundMail, MailServer, OutboundMail
 from mailchannel.models.secrets import SecretUnreadable
 from mailchannel.pipeline.addressing import is_ours
@@ -149,7 +149,7 @@ def _letter(
         cc=recipients[1:],
         references=_references(reply.ticket_id, conversation),
         date=reply.written_at,
-        files=[Attachment(f.filename, f.content_type, f.content) for f in note_files(reply.note_id)],
+        files=[Part(f.filename, f.content_type, f.content) for f in note_files(reply.note_id)],
     )
 
 

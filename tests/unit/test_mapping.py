@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mailchannel.kernel.channel import MappingRule
-from mailchannel.kernel.types import Address, Attachment, ParsedMail
+from mailchannel.kernel.types import Address, ParsedMail, Part
 from mailchannel.mapping.engine import map_fields
 from mailchannel.mapping.properties import PROPERTIES
 from mailchannel.mapping.values import fit
@@ -24,7 +24,7 @@ MAIL = ParsedMail(
     text="It is broken.\n\n-- \nAna",
     date=datetime(2025, 3, 4, 10, 11, tzinfo=UTC),
     headers={"importance": ("High",)},
-    attachments=(Attachment("a.pdf", "application/pdf", b"%PDF"), Attachment("b.txt", "text/plain", b"b")),
+    parts=(Part("a.pdf", "application/pdf", b"%PDF"), Part("b.txt", "text/plain", b"b")),
 )
 
 

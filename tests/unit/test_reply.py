@@ -10,7 +10,7 @@ from email.policy import default
 import pytest
 
 from mailchannel.compose.reply import Letter, compose_reply
-from mailchannel.kernel.types import Attachment
+from mailchannel.kernel.types import Part
 
 LETTER = Letter(
     message_id="hd-1041.n17.abcdefghijabcdefghij@example.com",
@@ -66,7 +66,7 @@ def test_long_ids_are_neither_torn_nor_encoded() -> None:
 
 
 def test_files_of_the_note_go_along() -> None:
-    letter = replace(LETTER, files=[Attachment("plan\r\n.pdf", "application/pdf", b"%PDF-1.4 \x00\xff")])
+    letter = replace(LETTER, files=[Part("plan\r\n.pdf", "application/pdf", b"%PDF-1.4 \x00\xff")])
 
     (part,) = message_from_bytes(compose_reply(letter), policy=default).iter_attachments()
 

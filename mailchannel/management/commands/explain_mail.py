@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandParser
 
 from mailchannel.kernel.decisions import Draft
-from mailchannel.kernel.types import Attachment
+from mailchannel.kernel.types import Part
 from mailchannel.management.servers import find, json_line, read
 from mailchannel.services.explain import Explanation, explain
 
@@ -69,5 +69,5 @@ def _draft(draft: Draft) -> dict[str, Any]:
     }
 
 
-def _attachment(each: Attachment) -> dict[str, str]:
+def _attachment(each: Part) -> dict[str, str]:
     return {"filename": each.filename, "verdict": "inline" if each.inline else "kept", "reason": ""}

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from mailchannel.kernel.types import Address, Attachment, ParsedMail
+from mailchannel.kernel.types import Address, ParsedMail, Part
 from mailchannel.parsing.automatic import automatic, bounce
 from mailchannel.parsing.importance import importance
 from mailchannel.parsing.mime import parse
@@ -71,7 +71,7 @@ def _address(address: Address) -> dict[str, str]:
     return {"name": address.name, "address": address.email}
 
 
-def _attachment(part: Attachment) -> dict[str, Any]:
+def _attachment(part: Part) -> dict[str, Any]:
     return {
         "filename": part.filename,
         "content_type": part.content_type,
