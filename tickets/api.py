@@ -17,7 +17,7 @@ from tickets.catalogue import (
 from tickets.events import AgentReply, agent_replied
 from tickets.fields import BUILT_IN_KEYS, TicketField
 from tickets.hooks import Delivery, Notice, hooks
-from tickets.intake import Message, Opening, Written, add_message, open_ticket, open_tickets
+from tickets.intake import Message, Opening, Written, add_message, add_report, open_ticket, open_tickets
 from tickets.numbering import format_number, parse_number
 from tickets.selectors import (
     NoteFile,
@@ -47,6 +47,7 @@ __all__ = [
     "TicketField",
     "Written",
     "add_message",
+    "add_report",
     "agent_replied",
     "briefs",
     "catalogue",

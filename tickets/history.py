@@ -22,6 +22,11 @@ def _reopened(event: TicketEvent) -> str:
     return f"Open again: the customer wrote (it was {_STATUSES.get(event.data.get('was', ''), 'closed')})"
 
 
+def _undelivered(event: TicketEvent) -> str:
+    was = _STATUSES.get(event.data.get("was", ""), "closed")
+    return f"Open again: a mail to the customer could not be delivered (it was {was})"
+
+
 def _status(event: TicketEvent) -> str:
     status = event.data.get("is", "")
     if status == Ticket.Status.OPEN:
@@ -34,4 +39,10 @@ def _assigned(event: TicketEvent) -> str:
     return f"Assigned to {to}" if to else "Put back: nobody is assigned"
 
 
-_KNOWN = {"opened": _opened, "reopened": _reopened, "status": _status, "assigned": _assigned}
+_KNOWN = {
+    "opened": _opened,
+    "reopened": _reopened,
+    "undelivered": _undelivered,
+    "status": _status,
+    "assigned": _assigned,
+}

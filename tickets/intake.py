@@ -30,9 +30,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a customer wrote."""
+    """What a customer wrote; `fresh` is the part of the text that is new, empty when all of it is."""
 
     text: str
+    fresh: str = ""
     html: str = ""
     files: Sequence[IncomingFile] = ()
     recipients: Sequence[str] = ()
@@ -92,6 +93,26 @@ def add_message(*, number: str, email: str, name: str = "", message: Message) ->
     return Written(ticket.pk, note.pk)
 
 
+@transaction.atomic(savepoint=False)
+def add_report(*, number: str, text: str, undelivered: bool) -> Written:
+    """What a mail server tells about a mail of ours, as a note for agents. Raises Ticket.DoesNotExist.
+
+    `undelivered` says that the customer will never get that mail: a ticket that waits for the customer, or counts as
+    solved, is open again then.
+    """
+    ticket = Ticket.objects.select_for_update().get(pk=parse_number(number) or 0)
+    now = timezone.now()
+    note = Note.objects.create(
+        ticket=ticket, direction=Note.Direction.REPORT, visibility=Note.Visibility.PRIVATE, text=text, created=now
+    )
+    changes: dict[str, Any] = {"updated": now}
+    if undelivered and ticket.status != Ticket.Status.OPEN:
+        TicketEvent.objects.create(ticket=ticket, kind="undelivered", data={"was": ticket.status})
+        changes |= {"status": Ticket.Status.OPEN, "unanswered": True}
+    Ticket.objects.filter(pk=ticket.pk).update(**changes)
+    return Written(ticket.pk, note.pk)
+
+
 def _templates(names: set[str]) -> dict[str, TicketTemplate]:
     found = {template.name: template for template in TicketTemplate.objects.filter(name__in=names)}
     if missing := names - found.keys():
@@ -120,6 +141,7 @@ def _incoming(ticket: Ticket, contact: Contact, message: Message, now: datetime)
         direction=Note.Direction.IN,
         contact=contact,
         text=message.text,
+        fresh=message.fresh,
         html=message.html,
         recipients=list(message.recipients),
         created=message.written_at or now,

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Left
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Left, NullIf
 
 from tickets.models import Note, Ticket
 from tickets.numbering import PREFIX, parse_number
@@ -17,7 +17,9 @@ from tickets.numbering import PREFIX, parse_number
 PAGE_SIZE = 40
 #: Counting stops here: beyond it nobody needs the exact figure, and exact figures get slow.
 COUNT_LIMIT = 1000
+_BY_US = {Note.Direction.OUT: "Replied", Note.Direction.INTERNAL: "Note", Note.Direction.REPORT: "Came back"}
 _PREVIEW_CHARACTERS = 200
+_WORDS = Coalesce(NullIf("fresh", Value("")), "text")
 
 Person = AbstractBaseUser | AnonymousUser
 
@@ -110,15 +112,14 @@ def _with_previews(tickets: Iterable[Ticket]) -> list[Row]:
     previews = {
         note["ticket_id"]: note
         for note in Note.objects.filter(pk__in=of_shown).values(
-            "ticket_id", "direction", start=Left("text", _PREVIEW_CHARACTERS)
+            "ticket_id", "direction", start=Left(_WORDS, _PREVIEW_CHARACTERS)
         )
     }
     return [_row(ticket, previews.get(ticket.pk, {})) for ticket in tickets]
 
 
 def _row(ticket: Ticket, note: Mapping[str, Any]) -> Row:
-    by_us = {Note.Direction.OUT: "Replied", Note.Direction.INTERNAL: "Note"}.get(note.get("direction", ""), "")
-    return Row(ticket, " ".join(note.get("start", "").split()), by_us)
+    return Row(ticket, " ".join(note.get("start", "").split()), _BY_US.get(note.get("direction", ""), ""))
 
 
 def _cursor(ticket: Ticket) -> str:

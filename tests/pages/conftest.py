@@ -37,13 +37,14 @@ def new_ticket(template: TicketTemplate) -> NewTicket:
         title: str = "VPN drops",
         *,
         text: str = "Every hour.",
+        fresh: str = "",
         html: str = "",
         files: list[File] | None = None,
         recipients: list[str] | None = None,
         **opening: Any,
     ) -> Ticket:
         sender: dict[str, Any] = {"requester_email": "anna@example.com", "requester_name": "Anna Weber"}
-        message = Message(text=text, html=html, files=files or [], recipients=recipients or [])
+        message = Message(text=text, fresh=fresh, html=html, files=files or [], recipients=recipients or [])
         written = open_ticket(Opening(template=template.name, title=title, message=message, **{**sender, **opening}))
         return Ticket.objects.get(pk=written.ticket_id)
 

@@ -51,11 +51,35 @@ def test_messages_and_events_stand_in_the_order_they_happened(desk: Client, agen
     assert places == sorted(places)
 
 
-def test_quoted_lines_are_folded(desk: Client, new_ticket: NewTicket) -> None:
-    page = content(desk, new_ticket(text="New words\n\nOn Monday Mara wrote:\n> old words\n"))
+def test_new_words_are_shown_and_the_whole_text_is_one_click_away(desk: Client, new_ticket: NewTicket) -> None:
+    page = content(desk, new_ticket(text="New words\n\nOn Monday Mara wrote:\n> old words\n", fresh="New words"))
 
-    assert '<div class="words">New words</div> <details class="quoted">' in page
+    assert '<div class="words">New words</div> <details class="quoted"><summary>Whole text</summary>' in page
     assert "&gt; old words" in page
+
+
+def test_a_report_of_a_mail_server_is_a_note_for_agents(desk: Client, new_ticket: NewTicket) -> None:
+    ticket = new_ticket()
+    Ticket.objects.filter(pk=ticket.pk).update(status=Ticket.Status.WAITING, unanswered=False)
+
+    intake.add_report(number=ticket.number, text="anna@example.com was not reached.", undelivered=True)
+
+    ticket.refresh_from_db()
+    page = content(desk, ticket)
+    assert ticket.status == Ticket.Status.OPEN and ticket.unanswered
+    assert "Mail came back" in page and "anna@example.com was not reached." in page
+    assert "could not be delivered (it was waiting for the customer)" in page
+    assert ticket.notes.latest("pk").visibility == "private"
+
+
+def test_a_report_about_a_delay_leaves_the_ticket_as_it_is(desk: Client, new_ticket: NewTicket) -> None:
+    ticket = new_ticket()
+    Ticket.objects.filter(pk=ticket.pk).update(status=Ticket.Status.WAITING, unanswered=False)
+
+    intake.add_report(number=ticket.number, text="It will be tried again.", undelivered=False)
+
+    ticket.refresh_from_db()
+    assert ticket.status == Ticket.Status.WAITING and not ticket.unanswered
 
 
 def test_web_addresses_in_a_text_can_be_clicked_and_nothing_else(desk: Client, new_ticket: NewTicket) -> None:

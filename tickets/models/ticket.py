@@ -87,6 +87,7 @@ class Note(models.Model):
         IN = "in", "From the customer"
         OUT = "out", "To the customer"
         INTERNAL = "internal", "Internal"
+        REPORT = "report", "Report of a mail server"
 
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="notes")
     visibility = models.CharField(max_length=10, choices=Visibility, default=Visibility.PUBLIC)
@@ -96,6 +97,8 @@ class Note(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="ticket_notes"
     )
     text = models.TextField(blank=True)
+    #: The new words of a customer's message, where the text also repeats earlier ones.
+    fresh = models.TextField(blank=True)
     html = models.TextField(blank=True)
     clean_html = models.TextField(blank=True, editable=False)
     clean_version = models.PositiveIntegerField(default=0, editable=False)

@@ -55,25 +55,6 @@ def clock(moment: datetime) -> str:
 
 
 @register.filter
-def fresh_part(text: str) -> str:
-    """The text without the history quoted below it, unless there is nothing else."""
-    return text[: len(text) - len(quoted_part(text))].rstrip()
-
-
-@register.filter
-def quoted_part(text: str) -> str:
-    """The quoted lines at the end with the line that introduces them; nothing when there is nothing else to read."""
-    lines = text.splitlines(keepends=True)
-    start = len(lines)
-    while start and (lines[start - 1].startswith(">") or not lines[start - 1].strip()):
-        start -= 1
-    if start and lines[start - 1].rstrip().endswith(":"):  # On 12 March Anna Weber wrote:
-        start -= 1
-    quoted = any(line.startswith(">") for line in lines[start:])
-    return "".join(lines[start:]) if quoted and start else ""
-
-
-@register.filter
 def linked(text: str) -> SafeString:
     """Escaped text in which web addresses can be clicked."""
     return format_html_join("", "{}", ((_link(piece),) for piece in _ADDRESS.split(text)))
