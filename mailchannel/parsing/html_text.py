@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from typing import TypeVar
 
 from mailchannel.parsing.charset import storable
+from mailchannel.parsing.html_tags import attribute, may_hide, pieces
 from mailchannel.parsing.limits import DEFAULT, Limits
 
 LINES = frozenset(
@@ -19,110 +20,156 @@ LINES = frozenset(
 )
 PARAGRAPHS = frozenset("blockquote h1 h2 h3 h4 h5 h6 ol p pre table ul".split())
 CELLS = ("td", "th")
-#: Their content is not for people; it ends with their own closing tag and nothing else.
-SILENT = frozenset("script style title noscript template".split())
-#: Where markup begins: a tag with its name, a comment or a declaration. Any other `<` is text.
-MARKUP = re.compile(r"<(?:(/?[a-zA-Z][^\s/>]{0,30})|[!?])")
 SPACES = re.compile(r"[ \t\r\n\f]+")
 MANY_LINES = re.compile(r"\n{3,}")
+LOOKS_LIKE_ADDRESS = re.compile(r"https?://|www\.|[^\s@]{1,80}@[^\s@]{1,80}$", re.IGNORECASE)
+FILE_NAME = re.compile(r"\S*\.\w{2,5}$")
 DEEPEST_QUOTE = 9
-QUOTED_GREATER = 5  # so many `>` inside one attribute are believed
+DEEPEST_LIST = 5
+LONGEST_LINK = 300  # characters; longer ones are there to count clicks
 
 
-class _Writer:
+class Writer:
     """Collects the text; block elements only wish for line breaks, so that ten closing `div`s make one."""
 
     def __init__(self) -> None:
         self.pieces: list[str] = []
         self.wanted = 0  # line breaks before the next text
+        self.lines = 0  # line breaks written
         self.quotes = 0  # how many quotes we are inside of
         self.verbatim = 0
+        self.fresh = False  # in a cell or item without text yet: its first paragraph begins where we are
+        self.lists: list[int] = []  # the number of the last item; -1 where items have none
+        self.rows: list[int] = []  # per table: the line on which its row began, -1 when it is still empty
+        self.link = ("", 0)  # the address of an open link and where its words begin
 
     def text(self, raw: str) -> None:
         content = html.unescape(raw) if "&" in raw else raw
         if self.verbatim:
-            self._write(content.replace("\n", "\n" + "> " * self.quotes))
+            self.lines += content.count("\n")
+            self.write(content.replace("\n", "\n" + "> " * self.quotes))
             return
         content = SPACES.sub(" ", content)
-        if self.wanted or not self.pieces or self.pieces[-1].endswith(" "):
+        if self.wanted or self.fresh or not self.pieces or self.pieces[-1].endswith(" "):
             content = content.lstrip(" ")
         if content:
-            self._write(content)
+            self.write(content)
 
-    def _write(self, content: str) -> None:
+    def write(self, content: str) -> None:
         if self.wanted:
             prefix = "> " * self.quotes
             self.pieces.append(f"\n{prefix}" * self.wanted if self.pieces else prefix)
+            self.lines += self.wanted
             self.wanted = 0
+        self.fresh = False
+        if self.rows and self.rows[-1] < 0:
+            self.rows[-1] = self.lines
         self.pieces.append(content)
 
-    def tag(self, name: str, *, closing: bool) -> None:
+    def tag(self, name: str, source: str) -> None:
+        closing = name.startswith("/")
+        name = name.lstrip("/")
         if name == "br":
             self.wanted = min(self.wanted + 1, 2)
         elif name in CELLS:
-            self.text("" if closing else " ")
-        elif name in LINES:
-            self.wanted = max(self.wanted, 1)
-        elif name in PARAGRAPHS:
-            self.wanted = 2
-        self._nesting(name, -1 if closing else 1)
-        if name == "li" and not closing:
-            self._write("- ")
+            self._cell(closing=closing)
+        elif name == "a":
+            self._link("" if closing else source)
+        elif name == "img":
+            self._image(attribute(source, "alt").strip())
+        elif name in LINES or name in PARAGRAPHS:
+            self._block(name, source, closing=closing)
 
-    def _nesting(self, name: str, change: int) -> None:
+    def _block(self, name: str, source: str, *, closing: bool) -> None:
+        inner = len(self.lists) > closing and name in ("ul", "ol")
+        if not self.fresh or closing:
+            self.wanted = 2 if name in PARAGRAPHS and not inner else max(self.wanted, 1)
         if name == "blockquote":
-            self.quotes = min(max(self.quotes + change, 0), DEEPEST_QUOTE)
+            self.quotes = min(max(self.quotes + (-1 if closing else 1), 0), DEEPEST_QUOTE)
         elif name == "pre":
-            self.verbatim = max(self.verbatim + change, 0)
+            self.verbatim = max(self.verbatim + (-1 if closing else 1), 0)
+        elif name in ("ul", "ol"):
+            self._list(source if name == "ol" else "", closing=closing)
+        elif name == "li" and not closing:
+            self._item()
+        elif name in ("table", "tr"):
+            self._table(name, closing=closing)
+
+    def _list(self, ordered: str, *, closing: bool) -> None:
+        self.fresh = False
+        if not closing:
+            start = attribute(ordered, "start")
+            self.lists.append((int(start[:6]) - 1 if start[:6].isdecimal() else 0) if ordered else -1)
+        elif self.lists:
+            self.lists.pop()
+
+    def _item(self) -> None:
+        mark = "- "
+        if self.lists and self.lists[-1] >= 0:
+            self.lists[-1] += 1
+            mark = f"{self.lists[-1]}. "
+        self.wanted = max(self.wanted, 1) if self.pieces else self.wanted
+        self.write("  " * min(len(self.lists) - 1, DEEPEST_LIST) + mark)
+        self.fresh = True
+
+    def _table(self, name: str, *, closing: bool) -> None:
+        if name == "table" and not closing:
+            self.rows.append(-1)
+        elif name == "table" and self.rows:
+            began = self.rows.pop()
+            if self.rows and self.rows[-1] < 0:
+                self.rows[-1] = began
+        elif self.rows and not closing:
+            self.rows[-1] = -1
+
+    def _cell(self, *, closing: bool) -> None:
+        """Cells of one line stand side by side, whatever paragraphs they are wrapped in."""
+        if closing:
+            return
+        row = self.rows[-1] if self.rows else self.lines
+        if row == self.lines:
+            self.wanted = 0 if self.rows else self.wanted
+            self.text(" ")
+        elif row >= 0:
+            self.wanted = max(self.wanted, 1)
+        self.fresh = True
+
+    def _link(self, source: str) -> None:
+        address, begins = self.link
+        words = "".join(self.pieces[begins:]).strip() if address else ""
+        self.link = (attribute(source, "href").strip() if source else "", len(self.pieces))
+        if words and not LOOKS_LIKE_ADDRESS.match(words):
+            self.write(f" <{address}>")
+        if not self.link[0].lower().startswith(("http://", "https://")) or len(self.link[0]) > LONGEST_LINK:
+            self.link = ("", 0)
+
+    def _image(self, words: str) -> None:
+        if words and not FILE_NAME.match(words):
+            spoken = any(character.isalnum() for character in words)
+            self.text(html.escape(f"[{words}]" if spoken else words))
+
+
+WriterType = TypeVar("WriterType", bound=Writer)
+
+
+def write_all(writer: WriterType, source: str, *, hidden: bool = False) -> WriterType:
+    for text, name, tag in pieces(source, hidden=hidden):
+        if text:
+            writer.text(text)
+        if name:
+            writer.tag(name, tag)
+    return writer
 
 
 def html_to_text(source: str, limits: Limits = DEFAULT) -> str:
     """Never raises; quoted blocks are marked with `>` as in plain text."""
-    writer = _Writer()
-    for text, name in _pieces(source[: limits.html]):
-        if text:
-            writer.text(text)
-        if name:
-            writer.tag(name.lstrip("/").lower(), closing=name.startswith("/"))
-    text = "\n".join(line.rstrip() for line in "".join(writer.pieces).split("\n"))
-    return storable(MANY_LINES.sub("\n\n", text).strip("\n"))
+    source = source[: limits.html]
+    text = "".join(write_all(Writer(), source).pieces)
+    if may_hide(source) and not any(character.isalnum() for character in text):
+        text = "".join(write_all(Writer(), source, hidden=True).pieces)  # better too much than nothing
+    return storable(tidy(text))
 
 
-def _pieces(source: str) -> Iterator[tuple[str, str]]:
-    """(text, name of the tag behind it); a closing tag keeps its slash."""
-    at = 0
-    unclosed: set[str] = set()  # found once to have no end, they are not searched again
-    while (markup := MARKUP.search(source, at)) is not None:
-        name = markup[1] or ""
-        yield source[at : markup.start()], name
-        at = _after(source, markup.start(), name.lower(), unclosed)
-    yield source[at:], ""
-
-
-def _after(source: str, opening: int, name: str, unclosed: set[str]) -> int:
-    """Where the text goes on behind the markup that begins here."""
-    if source.startswith("<!--", opening):
-        return _past(source, "-->", opening + 4)
-    end = _end_of_tag(source, opening)
-    if name in SILENT and name not in unclosed and source[end - 2 : end] != "/>":
-        closing = re.compile(rf"</{name}\s*>", re.IGNORECASE).search(source, end)
-        if closing:
-            return closing.end()
-        unclosed.add(name)
-    return end
-
-
-def _end_of_tag(source: str, opening: int) -> int:
-    """Behind the `>` of a tag; one inside a quoted attribute is not it."""
-    end = opening
-    for _ in range(QUOTED_GREATER):
-        end = _past(source, ">", end)
-        inside = source[opening:end]
-        if inside.count('"') % 2 == 0 or end == len(source):
-            return end
-    return _past(source, ">", opening)
-
-
-def _past(source: str, mark: str, start: int) -> int:
-    found = source.find(mark, start)
-    return len(source) if found < 0 else found + len(mark)
+def tidy(text: str) -> str:
+    """Without spaces at the ends of lines and without more than one empty line."""
+    return MANY_LINES.sub("\n\n", "\n".join(line.rstrip() for line in text.split("\n"))).strip("\n")
