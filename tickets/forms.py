@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import idna
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
@@ -97,6 +98,7 @@ def _canonical(address: str) -> str:
     try:
         validate_email(address)
         local, _, domain = address.rpartition("@")
-        return f"{local}@{domain.encode('idna').decode()}".lower()
+        ascii_domain = domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
+        return f"{local}@{ascii_domain}".lower()
     except (ValidationError, UnicodeError):
         raise ValidationError(f"“{address}” is not a mail address. Separate addresses with commas.") from None

@@ -12,15 +12,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailchannel.kernel.types import Address
-from mailchannel.parsing.addresses import LONGEST_ADDRESS, LONGEST_DOMAIN, clean_name, display_name
+from mailchannel.parsing.addresses import (
+    LONGEST_ADDRESS,
+    LONGEST_DOMAIN,
+    addresses,
+    clean_name,
+    display_name,
+    name_in_comment,
+)
 from mailchannel.parsing.charset import decode
-from mailchannel.parsing.tokens import Kind, Token, tokens
+from mailchannel.parsing.tokens import SPACES, Kind, Token, tokens
 from mailchannel.parsing.words import decode_words, unfold
 
 LOCAL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+")
 LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 DOMAIN = re.compile(rf"{LABEL}(?:\.{LABEL})*")
-SPACES = (Kind.BLANK, Kind.COMMENT)
 
 
 class Unreadable(Exception):
@@ -36,12 +42,15 @@ class Sender:
 def read_sender(values: Sequence[bytes], *, forgiven: bool = False) -> Sender:
     """`values` are all From headers; `forgiven` says that one of them was recognised only by guessing."""
     try:
-        return Sender(_mailbox(_the_one(values, forgiven=forgiven)))
+        value = _the_one(values, forgiven=forgiven)
+        address = _mailbox(list(tokens(unfold(value))))
+        _refuse_other_readings(value, address)
+        return Sender(address)
     except Unreadable as why:
         return Sender(None, str(why))
 
 
-def _the_one(values: Sequence[bytes], *, forgiven: bool) -> list[Token]:
+def _the_one(values: Sequence[bytes], *, forgiven: bool) -> bytes:
     if not values:
         raise Unreadable("The mail has no From header.")
     if len(values) > 1:
@@ -50,20 +59,19 @@ def _the_one(values: Sequence[bytes], *, forgiven: bool) -> list[Token]:
         raise Unreadable("The From header is not written as one.")
     if b"\x00" in values[0]:
         raise Unreadable("The From header holds a NUL character.")
-    found = list(tokens(unfold(values[0])))
-    if all(token.kind in SPACES for token in found):
-        raise Unreadable("The From header is empty.")
-    return found
+    if b"\r" in values[0]:
+        raise Unreadable("The From header holds a line break of its own.")
+    return values[0]
 
 
 def _mailbox(found: list[Token]) -> Address:
+    if all(token.kind in SPACES for token in found):
+        raise Unreadable("The From header is empty.")
     _refuse_ambiguity(found)
     opening = next((at for at, token in enumerate(found) if token.sign("<")), None)
     closing = next((at for at, token in enumerate(found) if token.sign(">")), None)
     if opening is None and closing is None:
-        spec = _trimmed(found)
-        comments = [token.text for token in found if token.kind is Kind.COMMENT]
-        return Address(_email(spec), clean_name(decode_words(comments[-1])) if comments else "")
+        return Address(_email(_trimmed(found)), name_in_comment(found))
     if opening is None or closing is None or closing < opening:
         raise Unreadable("An angle bracket in the From header has no partner.")
     if any(token.kind not in SPACES for token in found[closing + 1 :]):
@@ -80,6 +88,18 @@ def _refuse_ambiguity(found: list[Token]) -> None:
         raise Unreadable("The From header holds a group or a route instead of a mailbox.")
     if sum(token.sign("<") for token in found) > 1 or sum(token.sign(">") for token in found) > 1:
         raise Unreadable("The From header names more than one mailbox.")
+
+
+def _refuse_other_readings(value: bytes, address: Address) -> None:
+    """Other programs may know no encoded words, or take the bytes for another charset: they must find nobody else."""
+    text = unfold(value)
+    seen = addresses(tokens(text, encoded_words=False)) if "=?" in text else ()
+    if any(other.email != address.email for other in seen):
+        raise Unreadable("An encoded word in the From header hides another address.")
+    written = value.decode("utf-8", "replace").lower()
+    local, _, domain = address.email.rpartition("@")
+    if f"{local}@{domain}" not in written and f'{local}"@{domain}' not in written:
+        raise Unreadable("The address does not stand in the From header letter by letter.")
 
 
 def _trimmed(spec: list[Token]) -> list[Token]:

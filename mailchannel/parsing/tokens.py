@@ -18,6 +18,9 @@ class Kind(StrEnum):
     BROKEN = auto()  # a quote or parenthesis without its partner
 
 
+SPACES = (Kind.BLANK, Kind.COMMENT)
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     kind: Kind
@@ -32,12 +35,12 @@ ENCODED_WORD = re.compile(r"=\?[^?\s]{1,75}\?[bBqQ]\?[^?]{0,2000}\?=")
 UNQUOTE = re.compile(r"\\(.)")
 
 
-def tokens(text: str) -> Iterator[Token]:
-    """Every character of the text is in exactly one token."""
+def tokens(text: str, *, encoded_words: bool = True) -> Iterator[Token]:
+    """Every character of the text is in exactly one token. Without `encoded_words`, RFC 2047 is unheard of."""
     at = 0
     closed = {'"': True, "(": True}  # False once one was found to have no end: nothing behind it is searched again
     while at < len(text):
-        encoded = ENCODED_WORD.match(text, at) if text.startswith("=?", at) else None
+        encoded = ENCODED_WORD.match(text, at) if encoded_words and text.startswith("=?", at) else None
         simple = SIMPLE.match(text, at)
         if encoded:
             yield Token(Kind.ENCODED, encoded[0])

@@ -1,7 +1,8 @@
 """Which ticket does this mail answer?
 
 Two proofs are needed: something that names the ticket, and a sender who takes part in it. The strongest name is tried
-first; one whose sender takes no part only leaves a hint for the agents, because numbers and message ids leak.
+first; one whose sender takes no part only leaves a hint for the agents, because numbers and message ids leak. So does
+one whose sender our own mail server calls forged.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from collections.abc import Iterator
 from mailchannel.kernel.channel import Facts
 from mailchannel.kernel.decisions import NO_THREAD, Ruling, Step, Thread
 from mailchannel.kernel.types import ParsedMail
+from mailchannel.parsing.authentication import UNKNOWN, Authentication, SenderVerdict
 
 
-def match_thread(mail: ParsedMail, facts: Facts) -> Ruling[Thread]:
+def match_thread(mail: ParsedMail, facts: Facts, sender: Authentication = UNKNOWN) -> Ruling[Thread]:
+    """`sender` says whether the sender's domain is proven, disproven or, as with most mail, neither."""
     steps: list[Step] = []
     related = ""
     for code, number, named_by in _names(mail, facts):
-        refusal = _no_part_in(mail, facts, number)
+        refusal = _no_part_in(mail, facts, number) or _forged(mail, sender, number)
         steps.append(Step("thread", code, "refuse" if refusal else "pass", refusal or f"{named_by} names {number}"))
         if not refusal:
             return Ruling(Thread(number), tuple(steps))
@@ -49,3 +52,9 @@ def _no_part_in(mail: ParsedMail, facts: Facts, number: str) -> str:
     if mail.sender.email not in ticket.participants:
         return f"{mail.sender.email} takes no part in {number}"
     return ""
+
+
+def _forged(mail: ParsedMail, sender: Authentication, number: str) -> str:
+    if sender.verdict is not SenderVerdict.FAIL or mail.sender is None:
+        return ""
+    return f"{mail.sender.email} takes part in {number}, but {sender.because}"

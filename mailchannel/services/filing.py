@@ -16,6 +16,7 @@ FILED_UNDER = {
     Outcome.ADDED: Role.SUCCESS,
     Outcome.IGNORED: Role.EXCLUSION,
     Outcome.REJECTED: Role.FAIL,
+    Outcome.HELD: Role.FAIL,
     Outcome.FAILED: Role.FAIL,
 }
 #: Refused before they were even read: they belong to the time before us and stay untouched.

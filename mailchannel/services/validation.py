@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-import idna
 from django.core.exceptions import ValidationError
 
 from mailchannel.mapping.values import fit
+from mailchannel.parsing.addresses import ascii_domain
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _LOCAL_PART = re.compile(r"[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]{1,64}")
@@ -21,10 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202
 def domain(text: str) -> str:
     """`Bücher.Example ` → `xn--bcher-kva.example`, the spelling mails are compared in."""
     given = text.strip().removeprefix("@").rstrip(".").lower()
-    try:
-        name = given if given.isascii() else idna.encode(given, uts46=True).decode()
-    except (idna.IDNAError, UnicodeError):
-        name = ""
+    name = ascii_domain(given)
     labels = name.split(".")
     if len(name) > 253 or len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)):
         raise ValidationError(f"“{text.strip()}” is not a domain. Write it like example.com.")

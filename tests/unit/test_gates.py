@@ -65,6 +65,7 @@ REFUSED = [
     ("not_addressed", mail(to=()), settings(only_if_in_to=True), Facts(), "ignored.not_addressed"),
     ("subject_match", MAIL, settings(subject_must_match=["Printer broken"]), Facts(), "ignored.subject"),
     ("before_start", MAIL, replace(CHANNEL, sync_start=START), Facts(received_at=datetime(2025, 12, 31, 23, 59, tzinfo=UTC)), "ignored.before_start_date"),
+    ("authentication", headed(Authentication_Results="mx.example.com; dmarc=fail"), settings(trusted_authentication_server="mx.example.com", hold_failed_authentication=True), Facts(), "held.auth"),
     ("too_large", mail(size=1_000_001), settings(largest_mail_mb=1), Facts(), "failed.too_big"),
 ]  # fmt: skip
 
@@ -98,6 +99,10 @@ PASSES = [
     ("subject_match", mail(subject=" PRINTER "), settings(subject_must_match=["printer"]), Facts(), Thread()),
     ("subject_match", MAIL, settings(subject_must_match=["other"]), Facts(), REPLY),
     ("before_start", MAIL, replace(CHANNEL, sync_start=START), Facts(received_at=START), Thread()),
+    ("authentication", headed(Authentication_Results="mx.example.com; dmarc=fail"), settings(hold_failed_authentication=True), Facts(), Thread()),
+    ("authentication", headed(Authentication_Results="mx.example.com; dmarc=fail"), settings(trusted_authentication_server="mx.example.com"), Facts(), Thread()),
+    ("authentication", headed(Authentication_Results="mx.example.com; spf=none"), settings(trusted_authentication_server="mx.example.com", hold_failed_authentication=True), Facts(), Thread()),
+    ("authentication", headed(Authentication_Results="evil.example; dmarc=fail"), settings(trusted_authentication_server="mx.example.com", hold_failed_authentication=True), Facts(), Thread()),
     ("too_large", mail(size=1_000_000), settings(largest_mail_mb=1), Facts(), Thread()),
 ]  # fmt: skip
 
@@ -129,6 +134,15 @@ def test_a_bounce_is_no_request() -> None:
 
     assert ruling.value is not None
     assert ruling.value.reason == "ignored.bounce"
+
+
+def test_the_trace_says_how_far_a_sender_is_proven() -> None:
+    proven = headed(Authentication_Results="mx.example.com; dmarc=pass header.from=customer.example")
+
+    ruling = check_gates(Case(proven, settings(trusted_authentication_server="mx.example.com"), Facts()))
+
+    because = {step.code: step.because for step in ruling.steps}["authentication"]
+    assert because == "mx.example.com says dmarc=pass: this proves the sender's domain"
 
 
 def test_every_gate_refuses_something_in_this_table() -> None:

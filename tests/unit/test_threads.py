@@ -18,6 +18,7 @@ from mailchannel.compose.headers import (
 from mailchannel.kernel.channel import Facts, TicketFacts
 from mailchannel.kernel.decisions import Thread
 from mailchannel.kernel.types import Address, ParsedMail
+from mailchannel.parsing.authentication import Authentication, SenderVerdict
 from mailchannel.pipeline.threads import match_thread
 
 ANN = Address("ann@customer.example")
@@ -60,6 +61,55 @@ def test_a_stranger_with_every_proof_gets_a_new_ticket_and_agents_a_hint() -> No
     assert "mallory@evil.example takes no part" in ruling.steps[0].because
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        Facts(signed_ids={"ours@example.com": "HD-1041"}),
+        Facts(reply_addresses={"support+hd-1041.x@example.com": "HD-1041"}),
+        Facts(known_ids={"first@customer.example": "HD-1041"}),
+        Facts(subject_tag="HD-1041"),
+    ],
+)
+def test_a_forged_participant_joins_nothing_and_agents_get_a_hint(facts: Facts) -> None:
+    forged = Authentication(SenderVerdict.FAIL, "mx.example.com says dmarc=fail")
+
+    ruling = match_thread(ANSWER, replace(facts, tickets=TICKETS), forged)
+
+    assert ruling.value == Thread(related="HD-1041")
+    assert ruling.steps[0].because == "ann@customer.example takes part in HD-1041, but mx.example.com says dmarc=fail"
+
+
+@pytest.mark.parametrize("verdict", [SenderVerdict.NONE, SenderVerdict.PASS])
+def test_only_a_disproven_sender_is_kept_out(verdict: SenderVerdict) -> None:
+    facts = Facts(signed_ids={"ours@example.com": "HD-1041"}, tickets=TICKETS)
+
+    assert match_thread(ANSWER, facts, Authentication(verdict)).value == Thread("HD-1041")
+
+
+def test_a_proven_stranger_still_takes_no_part() -> None:
+    facts = Facts(signed_ids={"ours@example.com": "HD-1041"}, tickets=TICKETS)
+    stranger = replace(ANSWER, sender=Address("mallory@evil.example"))
+
+    assert match_thread(stranger, facts, Authentication(SenderVerdict.PASS)).value == Thread(related="HD-1041")
+
+
+def test_an_answer_that_names_its_conversation_in_references_alone_joins_it() -> None:
+    answer = ParsedMail(
+        sender=ANN, in_reply_to=("unknown@x.example",), references=("first@customer.example", "other@x.example")
+    )
+
+    assert match_thread(
+        answer, Facts(known_ids={"first@customer.example": "HD-1041"}, tickets=TICKETS)
+    ).value == Thread("HD-1041")
+
+
+def test_a_proof_the_sender_has_no_part_in_does_not_hide_one_he_has() -> None:
+    tickets = TICKETS | {"HD-1043": TicketFacts("HD-1043", participants=frozenset({"bob@customer.example"}))}
+    facts = Facts(signed_ids={"ours@example.com": "HD-1043"}, subject_tag="HD-1041", tickets=tickets)
+
+    assert match_thread(ANSWER, facts).value == Thread("HD-1041")
+
+
 def test_an_unreadable_sender_joins_nothing() -> None:
     facts = Facts(signed_ids={"ours@example.com": "HD-1041"}, tickets=TICKETS)
 
@@ -84,6 +134,7 @@ def test_a_reply_address_is_read_back() -> None:
 
     assert made == f"support+hd-1041.{'b' * 20}@example.com"
     assert read_reply_address(made) == ("HD-1041", "reply", "b" * 20)
+    assert read_reply_address("support+hd-1041@example.com") is None
 
 
 @pytest.mark.parametrize(
@@ -96,6 +147,9 @@ def test_a_reply_address_is_read_back() -> None:
         ("[helpdesk #1515] HD-1041", ""),
         ("[HD-１０４１]", ""),
         ("[HD-99999999999999999999]", ""),
+        ("[HD-1041", ""),
+        ("HD-1041", ""),
+        ("[HD-1041\u200b]", ""),
     ],
 )
 def test_only_a_tag_of_our_own_shape_counts(subject: str, number: str) -> None:
