@@ -4,28 +4,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
+from urllib.parse import unquote
 
 from mailchannel.kernel.types import TEXT_KINDS, Part, PartKind
-from mailchannel.parsing.charset import decode
 from mailchannel.parsing.filenames import invented_name, safe_name
 from mailchannel.parsing.header_block import read_headers
 from mailchannel.parsing.limits import DEFAULT
 from mailchannel.parsing.structure import Node
 from mailchannel.parsing.words import readable
 
-REPORTS = {"message/delivery-status", "message/disposition-notification", "message/feedback-report"}
-CALENDARS = {"text/calendar", "application/ics"}
-CONTENT_ID_IN_HTML = re.compile(r"cid:([^\"'\s)>]{1,300})", re.IGNORECASE)
+REPORTS = frozenset(
+    "message/delivery-status message/disposition-notification message/feedback-report message/global-delivery-status"
+    " message/global-disposition-notification message/global-headers text/rfc822-headers".split()
+)
+CALENDARS = frozenset({"text/calendar", "text/x-vcalendar", "application/ics"})
+CONTENT_ID_IN_HTML = re.compile(r"cid:([^\"'\s)>]{1,300})")  # in lower case: a search for that is far quicker
 
 
 def read_parts(leaves: Iterable[Node], html: str) -> tuple[Part, ...]:
-    """One part per leaf, in the order of the mail. An attached mail is one file and stays closed."""
-    shown = frozenset(found[1].lower() for found in CONTENT_ID_IN_HTML.finditer(html))
-    return tuple(_part(leaf, shown) for leaf in leaves)
+    """One part per leaf, in the order of the mail, each followed by what was unpacked from it.
+
+    An attached mail is one file and stays closed.
+    """
+    shown = frozenset(unquote(found[1]) for found in CONTENT_ID_IN_HTML.finditer(html.lower()))
+    parts: list[Part] = []
+    for leaf in leaves:
+        parts.append(_part(leaf, shown))
+        parts += (_shown_inline(part, shown) for part in leaf.unpacked)
+    return tuple(parts)
 
 
 def content_id(node: Node) -> str:
-    return decode(node.block.first("content-id")).strip().strip("<>").strip()[:300]
+    return readable(node.block.first("content-id")).strip().strip("<>").strip()[:300]
+
+
+def _shown_inline(part: Part, shown: frozenset[str]) -> Part:
+    return replace(part, kind=PartKind.INLINE) if part.content_id.lower() in shown else part
 
 
 def _part(node: Node, shown: frozenset[str]) -> Part:
@@ -39,7 +54,7 @@ def _part(node: Node, shown: frozenset[str]) -> Part:
 def _kind(node: Node, shown: frozenset[str]) -> PartKind:
     if node.content_type in ("message/rfc822", "message/global"):
         return PartKind.MESSAGE
-    if node.content_type in REPORTS or node.content_type == "text/rfc822-headers":
+    if node.content_type in REPORTS:
         return PartKind.REPORT
     if node.content_type in CALENDARS:
         return PartKind.CALENDAR

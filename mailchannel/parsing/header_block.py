@@ -10,6 +10,12 @@ from mailchannel.parsing.limits import Limits
 
 #: A name may hold anything visible but a colon; blanks before the colon are an old error that some readers forgive.
 NAME = re.compile(rb"([\x21-\x39\x3b-\x7e\x80-\xff]{1,200})([ \t]*):")
+#: Headers a mail has once. If one of them follows a line that is no header, the headers have not ended yet.
+ONCE_IN_A_MAIL = frozenset("from to date subject message-id mime-version".split())
+ONCE = ONCE_IN_A_MAIL | {"content-type", "content-transfer-encoding", "content-disposition"}
+LONGEST_FOLD = 1_000
+
+ENVELOPE = (b"From ", b">From ")  # of a mailbox file
 BLANK_LINES = (b"\n\n", b"\n\r\n")
 
 
@@ -21,6 +27,7 @@ class HeaderBlock:
     fields: list[tuple[str, bytes]] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)
     forgiven: set[str] = field(default_factory=set)  # names recognised only by guessing
+    broken_off: bool = False  # it ended in a line that is no header
 
     def all(self, name: str) -> list[bytes]:
         return [value for key, value in self.fields if key == name]
@@ -40,10 +47,31 @@ def read_headers(raw: bytes, start: int, end: int, limits: Limits) -> HeaderBloc
             block.defects.append("The headers are longer than is read; the rest was left out.")
             block.body = _after_blank_line(raw, at, end)
             break
-        if not _take(block, line, limits):
-            block.body = at
+        if not _take(block, line, limits) and not _lost_its_blank(block, line, raw[after : after + 100], limits):
+            block.body, block.broken_off = at, True
+            block.defects.append("The headers end in a line that is none.")
             break
     return block
+
+
+def _lost_its_blank(block: HeaderBlock, line: bytes, following: bytes, limits: Limits) -> bool:
+    """A folded line whose blank was cut off: a parameter is missing, or a header that must come yet follows."""
+    if not block.fields or len(line) > LONGEST_FOLD:
+        return False
+    waits = block.fields[-1][1].rstrip().endswith(b";") and b"=" in line
+    named = NAME.match(following)
+    if not waits and (named is None or not _must_come_yet(block, named[1].decode("latin-1").lower())):
+        return False
+    block.defects.append("A line of the headers is not indented; it was taken as part of the one before.")
+    _continue(block, b" " + line, limits)
+    block.forgiven.add(block.fields[-1][0])
+    return True
+
+
+def _must_come_yet(block: HeaderBlock, name: str) -> bool:
+    """`Date:` in the text of a part without a blank line is no header: such parts have none but those of MIME."""
+    known = {each for each, _ in block.fields}
+    return name in ONCE - known and (name.startswith("content-") or not known.isdisjoint(ONCE_IN_A_MAIL))
 
 
 def _take(block: HeaderBlock, line: bytes, limits: Limits) -> bool:
@@ -53,10 +81,7 @@ def _take(block: HeaderBlock, line: bytes, limits: Limits) -> bool:
         return True
     named = NAME.match(line)
     if named is None:
-        if not block.fields and line.startswith((b"From ", b">From ")):
-            return True  # the envelope line of a mailbox file
-        block.defects.append("The headers end in a line that is none.")
-        return False
+        return not block.fields and line.startswith(ENVELOPE)
     name = named[1].decode("latin-1").lower()
     if named[2]:
         block.defects.append(f"There is a blank between “{name}” and its colon.")

@@ -9,6 +9,10 @@ class TooComplex(Exception):
     """A structural limit is passed. Never leaves this package: `parse` says so in `ParsedMail.too_complex`."""
 
 
+#: The tree of parts is read by functions that call themselves; deeper than this Python itself would give up first.
+DEEPEST = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Far above anything people send; what lies beyond them stays in the stored original."""

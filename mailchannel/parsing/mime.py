@@ -10,18 +10,22 @@ from types import MappingProxyType
 from mailchannel.kernel.types import ParsedMail, Part
 from mailchannel.parsing.addresses import address_list
 from mailchannel.parsing.attachments import read_parts
-from mailchannel.parsing.body import read_body
+from mailchannel.parsing.body import Piece, as_body, read_body
 from mailchannel.parsing.charset import decode
 from mailchannel.parsing.dates import read_date
 from mailchannel.parsing.header_block import HeaderBlock, read_headers
 from mailchannel.parsing.limits import DEFAULT, Limits, TooComplex
+from mailchannel.parsing.protection import read_protection
 from mailchannel.parsing.sender import read_sender, shown
 from mailchannel.parsing.structure import Tree
-from mailchannel.parsing.words import readable
+from mailchannel.parsing.unpacking import open_winmail
+from mailchannel.parsing.words import readable, unfold
 
 MESSAGE_ID = re.compile(r"<\s*([^<>\s]{1,998})\s*>")
 BARE_ID = re.compile(r"(?<![^\s<>])[^<>\s@]{1,499}@[^<>\s@]{1,498}(?![^\s<>])")
 MOST_REFERENCES = 200
+#: Rules read them, not people: decoded, an encoded word would let the sender write what our own server did not.
+VERBATIM = frozenset({"authentication-results"})
 
 Headers = Mapping[str, tuple[str, ...]]
 
@@ -34,6 +38,7 @@ class _Content:
     html: str = ""
     parts: tuple[Part, ...] = ()
     content_type: str = "text/plain"
+    protection: str = ""
     defects: tuple[str, ...] = ()
     too_complex: str = ""
 
@@ -63,9 +68,10 @@ def parse(raw: bytes, *, size: int | None = None, limits: Limits = DEFAULT) -> P
         references=_ids(headers, "references"),
         headers=headers,
         parts=content.parts,
+        protection=content.protection,
         content_type=content.content_type,
         size=length if size is None else size,
-        defects=(*block.defects, *content.defects),
+        defects=tuple(dict.fromkeys((*block.defects, *content.defects))),
         too_complex=content.too_complex,
     )
 
@@ -73,7 +79,7 @@ def parse(raw: bytes, *, size: int | None = None, limits: Limits = DEFAULT) -> P
 def _headers(block: HeaderBlock, limits: Limits) -> Headers:
     found: dict[str, list[str]] = {}
     for name, value in block.fields:
-        found.setdefault(name, []).append(readable(value, limits))
+        found.setdefault(name, []).append(unfold(value) if name in VERBATIM else readable(value, limits))
     return MappingProxyType({name: tuple(values) for name, values in found.items()})
 
 
@@ -92,5 +98,10 @@ def _content(raw: bytes, block: HeaderBlock, limits: Limits) -> _Content:
         flat = decode(raw[block.body : block.body + limits.flat_text])
         return _Content(flat, defects=tuple(tree.defects), too_complex=str(why))
     body = read_body(root, limits)
+    unpacked = open_winmail(root.leaves())
+    if not body.text.strip() and (unpacked.text or unpacked.html):
+        body = as_body([Piece(unpacked.text, unpacked.html)], limits)
+    protection = read_protection(root, body.text)
     parts = read_parts(root.leaves(), body.html)
-    return _Content(body.text, body.html, parts, root.content_type, tuple(tree.defects))
+    defects = (*tree.defects, *unpacked.defects, *protection.defects)
+    return _Content(body.text, body.html, parts, root.content_type, str(protection), defects)

@@ -6,11 +6,15 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
-from mailchannel.parsing.charset import decode
+from mailchannel.parsing.charset import codec_name, decode
 from mailchannel.parsing.limits import DEFAULT, Limits
 from mailchannel.parsing.words import decode_words, unfold
 
 SECTION = re.compile(r"([^*]+)\*?(\d{1,3})?(\*?)$")
+#: The charset of RFC 2231 before a value whose name lacks the star that announces it.
+ANNOUNCED = re.compile(r"([A-Za-z0-9_-]{1,40})'[A-Za-z-]{0,20}'(?=.*%[0-9A-Fa-f]{2})")
+QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+LONGEST_ANNOUNCED = 1_000
 ESCAPED = re.compile(r"\\([\"\\])")
 
 
@@ -29,6 +33,8 @@ def structured(raw: bytes, limits: Limits = DEFAULT) -> Structured:
     """Content-Type, Content-Disposition and their like; never raises."""
     value, *rest = _split(unfold(raw), limits.parameters)
     value, *forgotten = value.partition("(")[0].split(None, 1) or [""]  # some forget the first semicolon
+    if "=" in value:  # or the value before it
+        value, forgotten = "", [" ".join([value, *forgotten])]
     plain: dict[str, str] = {}
     sections: dict[str, dict[int, tuple[str, bool]]] = {}
     for item in (*forgotten, *rest):
@@ -41,9 +47,9 @@ def structured(raw: bytes, limits: Limits = DEFAULT) -> Structured:
             encoded = bool(named[3] or not named[2])
             sections.setdefault(named[1], {}).setdefault(int(named[2] or 0), (_unquote(text), encoded))
         else:
-            plain.setdefault(name, decode_words(_unquote(text), limits))
+            plain.setdefault(name, _whole(_unquote(text), limits))
     for name, found in sections.items():
-        plain[name] = _joined(found)
+        plain[name] = decode_words(_joined(found), limits)
     return Structured(value.lower(), plain)
 
 
@@ -64,10 +70,20 @@ def _split(text: str, most: int) -> list[str]:
 
 
 def _unquote(text: str) -> str:
+    """A quoted value ends with its quotes, whatever follows; quotes inside of quotes are common and harmless."""
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
         return ESCAPED.sub(r"\1", text[1:-1])
-    return text.strip('"')
+    quoted = QUOTED.match(text)
+    return ESCAPED.sub(r"\1", quoted[1]) if quoted else text.strip('"')
+
+
+def _whole(text: str, limits: Limits) -> str:
+    """The value of a parameter that did not come in sections."""
+    announced = ANNOUNCED.match(text[:LONGEST_ANNOUNCED])
+    if announced and codec_name(announced[1]):
+        return decode(unquote_to_bytes(text[announced.end() :]), announced[1])
+    return decode_words(text, limits)
 
 
 def _joined(sections: dict[int, tuple[str, bool]]) -> str:
@@ -75,7 +91,16 @@ def _joined(sections: dict[int, tuple[str, bool]]) -> str:
     charset, content = "", b""
     for index in sorted(sections):
         text, encoded = sections[index]
-        if encoded and index == min(sections) and text.count("'") >= 2:
-            charset, _, text = text.split("'", 2)
+        if encoded and index == min(sections):
+            charset, text = _charset_of(text)
         content += unquote_to_bytes(text) if encoded else text.encode("utf-8", "surrogateescape")
     return decode(content, charset)
+
+
+def _charset_of(text: str) -> tuple[str, str]:
+    """(charset, the rest); the language between the two apostrophes may be missing with one of them."""
+    if text.count("'") >= 2:
+        charset, _, rest = text.split("'", 2)
+        return charset, rest
+    charset, apostrophe, rest = text.partition("'")
+    return (charset, rest) if apostrophe and codec_name(charset) else ("", text)

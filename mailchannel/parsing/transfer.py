@@ -7,6 +7,8 @@ import contextlib
 import re
 
 FOREIGN = re.compile(rb"[^A-Za-z0-9+/=\s]")
+#: What people put between the letters of `quoted-printable`, or around them.
+UNNAMED = re.compile(rb"[^a-z0-9]")
 #: One foreign character in so many, and a text is no base64 at all, whatever its header says.
 TOO_FOREIGN = 10
 LOOKED_AT = 4_000
@@ -14,12 +16,12 @@ LOOKED_AT = 4_000
 
 def decode_transfer(body: bytes, encoding: bytes) -> bytes:
     """Undoes the transfer encoding; what cannot be undone stays as it is."""
-    name = encoding.strip().lower().split(b";")[0].strip(b" \t\"'")
-    if name in (b"base64", b"b", b"base-64"):
+    name = UNNAMED.sub(b"", encoding.lower().partition(b";")[0].partition(b"(")[0])
+    if name in (b"base64", b"b"):
         return body if _is_no_base64(body) else from_base64(body)
-    if name in (b"quoted-printable", b"quotedprintable", b"q"):
+    if name in (b"quotedprintable", b"q"):
         return binascii.a2b_qp(body)
-    if name in (b"x-uuencode", b"uuencode", b"uue", b"x-uue"):
+    if name in (b"xuuencode", b"uuencode", b"uue", b"xuue"):
         return _from_uu(body)
     return body
 

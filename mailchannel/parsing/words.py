@@ -11,7 +11,12 @@ from mailchannel.parsing.charset import codec_name, decode, storable
 from mailchannel.parsing.limits import DEFAULT, Limits
 from mailchannel.parsing.transfer import from_base64
 
-START = re.compile(r"=\?([^?\s]{1,75})\?([bBqQ])\?")
+START = re.compile(r"=\?\s?([^?\s]{0,75})\s?\?\s?([bBqQ])\s?\?")
+NEXT_WORD = re.compile(r"\s=\?[^?\s]{1,75}\?[bBqQ]\?")
+#: `?=` inside a word in which somebody left question marks and encoded what follows: `really?=3F`.
+NOT_THE_END = re.compile(r"\?=[0-9A-F]{2}[^\s?]{0,200}\?=")
+#: Base64 has no such signs; the letter that says so is wrong.
+QUOTED_PRINTABLE = re.compile(r"=[0-9A-F]{2}|_", re.IGNORECASE)
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 Q_SPACE = str.maketrans("_", " ")
 
@@ -61,20 +66,30 @@ def _pieces(text: str, limits: Limits) -> Iterator[Word | str]:
         between = text[at : begin.start()]
         if between and not (after_word and between.isspace()):
             yield between
-        stop = _end_of_word(text, begin.end())
+        stop = _end_of_word(text, begin.end(), begin[2])
         yield Word(begin[1].partition("*")[0], _content(begin[2], text[begin.end() : stop]))
-        at, after_word = min(stop + 2, len(text)), True
+        at, after_word = _behind(text, stop), True
     if at < len(text):
         yield text[at:]
 
 
-def _end_of_word(text: str, begin: int) -> int:
-    """Where `?=` stands. A word that was cut off ends with the text."""
+def _end_of_word(text: str, begin: int, encoding: str) -> int:
+    """Where `?=` stands. A word that was cut off ends with the text, or where the next one begins."""
     stop = text.find("?=", begin)
+    while encoding in "qQ" and stop >= 0 and NOT_THE_END.match(text, stop):
+        stop = text.find("?=", stop + 2)
+    following = NEXT_WORD.search(text, begin, len(text) if stop < 0 else stop + 2)
+    if following:
+        return following.start()
     return len(text.rstrip("?")) if stop < 0 else stop
 
 
+def _behind(text: str, stop: int) -> int:
+    """A word that was cut off may still have half its end."""
+    return stop + (2 if text.startswith("?=", stop) else 1 if text.startswith("?", stop) else 0)
+
+
 def _content(encoding: str, text: str) -> bytes:
-    if encoding in "bB":
+    if encoding in "bB" and QUOTED_PRINTABLE.search(text) is None:
         return from_base64(text.encode("ascii", "ignore"))
     return binascii.a2b_qp(text.translate(Q_SPACE).replace("\r", "").encode("utf-8", "surrogateescape"), header=False)

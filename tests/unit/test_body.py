@@ -94,6 +94,9 @@ def test_a_long_file_name_keeps_its_ending() -> None:
         (b"quoted-printable", b"caf=C3=A9=\r\n!", b"caf\xc3\xa9!"),
         (b"quoted-printable", b"50 =% off=", b"50 =% off"),
         (b"x-uuencode", b"begin 644 a\n%:&5L;&\\ \n`\nend\n", b"hello"),
+        (b"Quoted_Printable", b"caf=C3=A9", b"caf\xc3\xa9"),
+        (b"base64 (as always)", b"aGVsbG8=", b"hello"),
+        (b"", b"aGVsbG8=", b"aGVsbG8="),
         (b"8bit", b"as it is", b"as it is"),
         (b"no-such", b"as it is", b"as it is"),
     ],
@@ -104,3 +107,66 @@ def test_transfer_encodings_are_undone_as_far_as_they_can(encoding: bytes, body:
 
 def test_backslashes_in_a_text_stay() -> None:
     assert parse(b"Subject: x\n\nC:\\new\\table \\u0041").text == r"C:\new\table \u0041"
+
+
+HINT = "Please use a program that can show HTML."
+LETTER = "Since Monday our scanner on the second floor sends empty pages to everybody but me. Could somebody come before noon?"
+
+
+def alternative(plain: str, html: str) -> bytes:
+    forms = f"--b\nContent-Type: text/plain\n\n{plain}\n--b\nContent-Type: text/html\n\n{html}\n--b--\n"
+    return f"Content-Type: multipart/alternative; boundary=b\n\n{forms}".encode()
+
+
+@pytest.mark.parametrize(
+    ("plain", "html", "text"),
+    [
+        ("", "<p>The words.</p>", "The words."),
+        (HINT, f"<p>{LETTER}</p>", LETTER),
+        (HINT, "<p>Yes.</p>", HINT),
+        (HINT, "<img src=cid:a>", HINT),
+        ("The page is broken HTML.", "<p>The page is <b>broken HTML</b>. Ann</p>" + "<i>Company footer line</i>" * 9, "The"),
+        ("Short answer.", "<p>" + "A very different and much longer text stands here. " * 9 + "</p>", "Short answer."),
+        ("The words.", "<html><body><br></body></html>", "The words."),
+    ],
+)  # fmt: skip
+def test_the_plain_form_counts_unless_it_only_points_at_the_html(plain: str, html: str, text: str) -> None:
+    mail = parse(alternative(plain, html))
+
+    assert mail.text.startswith(text)
+    assert [part.content.decode() for part in mail.parts] == [plain, html]
+
+
+def test_an_empty_page_beside_a_text_is_not_shown() -> None:
+    assert parse(alternative("The words.", "<p> &nbsp; </p>")).html == "<pre>The words.</pre>"
+    assert parse(alternative("The words.", "<img src=cid:a>")).html == "<img src=cid:a>"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "text"),
+    [
+        (b"text/enriched", "The words."),
+        (b"text/markdown", "The <bold>words.</bold>"),
+        (b"text/x-other", ""),
+    ],
+)
+def test_simple_markup_is_shown_where_there_is_no_other_text(content_type: bytes, text: str) -> None:
+    assert parse(b"Content-Type: " + content_type + b"\n\nThe <bold>words.</bold>\n").text == text
+
+
+def test_a_mail_that_is_one_nameless_text_is_that_text_even_if_attached() -> None:
+    raw = b"Content-Type: text/plain%s\nContent-Disposition: attachment\n\nThe words."
+
+    assert parse(raw % b"").text == "The words."
+    assert [file.filename for file in parse(raw % b"; name=a.txt").attachments] == ["a.txt"]
+
+
+def test_the_text_of_all_html_together_is_limited() -> None:
+    page = b"--b\nContent-Type: text/html\n\n" + b"<p>x" * 300_000 + b"\n"
+    started = time.process_time()
+
+    mail = parse(b"Content-Type: multipart/mixed; boundary=b\n\n" + page * 8 + b"--b--\n")
+
+    assert len(mail.html) > 9_000_000
+    assert mail.text
+    assert time.process_time() - started < 8

@@ -30,10 +30,54 @@ from mailchannel.parsing.charset import codec_name, decode, storable
         ("ÄÖ", "cp850", "cp-850"),
         ("héllo", "utf-16", "utf-16"),
         ("Grüße", "utf-7", "utf-7"),
+        ("Grüße", "utf-16-le", "utf-16"),
+        ("Grüße", "utf-16-be", "utf-16"),
+        ("Grüße", "utf-16", ""),
+        ("Grüße", "utf-8", "utf-16"),
+        ("Hello", "ascii", "utf-16"),
+        ("打印机坏了", "utf-8", "gb2312"),
+        ("Привет", "utf-8", "koi8-r"),
+        ("プリンター", "iso2022_jp", ""),
+        ("프린터", "iso2022_kr", ""),
     ],
 )
 def test_letters_survive_right_and_wrong_labels(text: str, written_as: str, declared: str) -> None:
     assert decode(text.encode(written_as), declared) == text
+
+
+@pytest.mark.parametrize(
+    ("escaped", "text"),
+    [
+        (b"\x1b$B-!-j%F%9%H\x1b(B (AG)", "①㈱テスト (AG)"),
+        (b"\x1b(I1\x1b(B a", "ｱ a"),
+        (b"\x1b$B-!\nnot escaped back", "①\nnot escaped back"),
+        (b"\x1b$B%", "\x1b$B%"),
+    ],
+)
+def test_signs_of_windows_in_japanese_are_read(escaped: bytes, text: str) -> None:
+    assert decode(escaped, "iso-2022-jp") == text
+
+
+@pytest.mark.parametrize(
+    ("declared", "codec"),
+    [
+        ("windows cp-1252", "cp1252"),
+        ("iso 8859_1", "iso8859-1"),
+        ("iso-8859-1-windows-3.1-latin-1", "iso8859-1"),
+        ("utf-8//IGNORE", "utf-8"),
+        ("'UTF8'", "utf-8"),
+        ("IBM-850", "cp850"),
+        ("cp50221", "iso2022_jp"),
+        ("_iso-2022-jp$ESC", "iso2022_jp"),
+        ("GB2312_CHARSET", "gb2312"),
+        ("windows-31j", "cp932"),
+        ("x-unknown", ""),
+        ("8bit", ""),
+        ("windows-99999", ""),
+    ],
+)
+def test_names_of_charsets_are_found_inside_what_people_write(declared: str, codec: str) -> None:
+    assert codec_name(declared) == codec
 
 
 def test_statistics_decide_when_nothing_is_declared() -> None:

@@ -47,6 +47,9 @@ def test_the_newest_of_very_many_references_are_kept() -> None:
         (b"4 Mar 2025 10:11 -0000", datetime(2025, 3, 4, 10, 11, tzinfo=UTC)),
         (b"Tue, 4 Mar 25 10:11:12 GMT (a comment)", datetime(2025, 3, 4, 10, 11, 12, tzinfo=UTC)),
         (b"Tue, 4 Mar 2025 10:11:12", datetime(2025, 3, 4, 10, 11, 12, tzinfo=UTC)),
+        (b"2025-03-04T10:11:12+01:00", datetime(2025, 3, 4, 10, 11, 12, tzinfo=timezone(timedelta(hours=1)))),
+        (b"2025-03-04 10:11:12", datetime(2025, 3, 4, 10, 11, 12, tzinfo=UTC)),
+        (b"2025-13-04 10:11:12", None),
         (b"yesterday", None),
         (b"Tue, 40 Mar 2025 10:11:12 +0100", None),
         (b"Tue, 4 Mar 2025 10:11:12 +9999", None),
@@ -65,3 +68,9 @@ def test_a_type_that_is_none_is_a_file_of_unknown_kind() -> None:
     mail = parse(b"Content-Type: <script>/x; name=a\n\ntext")
 
     assert [(file.filename, file.content_type) for file in mail.attachments] == [("a", "application/octet-stream")]
+
+
+def test_every_defect_is_said_once() -> None:
+    raw = b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\nX : y\n\nx\n" * 9 + b"--b--\n"
+
+    assert parse(raw).defects == ("There is a blank between “x” and its colon.",)
