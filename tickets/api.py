@@ -16,7 +16,8 @@ from tickets.catalogue import (
 )
 from tickets.events import AgentReply, agent_replied
 from tickets.fields import BUILT_IN_KEYS, TicketField
-from tickets.hooks import Delivery, Notice, hooks
+from tickets.files import attach_later
+from tickets.hooks import Delivery, Notice, Piece, Reading, hooks
 from tickets.intake import Message, Opening, Written, add_message, add_report, open_ticket, open_tickets
 from tickets.numbering import format_number, parse_number
 from tickets.selectors import (
@@ -43,12 +44,15 @@ __all__ = [
     "NoteFile",
     "Notice",
     "Opening",
+    "Piece",
+    "Reading",
     "TicketBrief",
     "TicketField",
     "Written",
     "add_message",
     "add_report",
     "agent_replied",
+    "attach_later",
     "briefs",
     "catalogue",
     "format_number",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Protocol
+
+from django.db import transaction
 
 from tickets import blobs
 from tickets.models import Attachment, Note
@@ -22,6 +25,15 @@ class IncomingFile(Protocol):
     def content_id(self) -> str: ...
     @property
     def inline(self) -> bool: ...
+
+
+@transaction.atomic(savepoint=False)
+def attach_later(*, note_id: int, file: IncomingFile) -> None:
+    """One more file for a note that is there already; once, however often. Raises Note.DoesNotExist."""
+    note = Note.objects.select_for_update().get(pk=note_id)
+    digest = sha256(file.content).hexdigest()
+    if not note.attachments.filter(filename=file.filename[:255], sha256=digest).exists():
+        attach([(note, file)])
 
 
 def attach(files: Iterable[tuple[Note, IncomingFile]]) -> None:

@@ -94,7 +94,7 @@ def add_message(*, number: str, email: str, name: str = "", message: Message) ->
 
 
 @transaction.atomic(savepoint=False)
-def add_report(*, number: str, text: str, undelivered: bool) -> Written:
+def add_report(*, number: str, text: str, undelivered: bool, files: Sequence[IncomingFile] = ()) -> Written:
     """What a mail server tells about a mail of ours, as a note for agents. Raises Ticket.DoesNotExist.
 
     `undelivered` says that the customer will never get that mail: a ticket that waits for the customer, or counts as
@@ -105,6 +105,7 @@ def add_report(*, number: str, text: str, undelivered: bool) -> Written:
     note = Note.objects.create(
         ticket=ticket, direction=Note.Direction.REPORT, visibility=Note.Visibility.PRIVATE, text=text, created=now
     )
+    attach((note, file) for file in files)
     changes: dict[str, Any] = {"updated": now}
     if undelivered and ticket.status != Ticket.Status.OPEN:
         TicketEvent.objects.create(ticket=ticket, kind="undelivered", data={"was": ticket.status})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 else:
     Base = admin.ModelAdmin
 
-TONES = {"queued": "warn", "sending": "warn", "sent": "good", "failed": "bad"}
+TONES = {"queued": "warn", "sending": "warn", "sent": "good", "failed": "bad", "returned": "bad"}
 
 
 @admin.register(OutboundMail)

@@ -12,6 +12,7 @@ from mailchannel.kernel.specs import with_defaults
 from mailchannel.mapping.properties import PROPERTIES
 from mailchannel.models import FolderMapping, MailServer
 from mailchannel.pipeline.gates import acceptance_specs
+from mailchannel.services import file_settings
 from tickets.api import template_fields
 
 Role = FolderMapping.Role
@@ -25,6 +26,7 @@ def promises(server: MailServer) -> list[tuple[str, str]]:
         ("Who may write?", _who(server, accept)),
         ("What becomes of it?", _what(server)),
         ("What is left out?", " ".join(_left_out(accept))),
+        ("Which files are kept?", _files(server)),
         ("Where does the mail go?", _where(server)),
         ("How do answers leave?", _answers(server)),
     ]
@@ -81,6 +83,18 @@ def _left_out(accept: dict[str, Any]) -> Iterator[str]:
     if not accept.get("new_tickets_enabled", True):
         yield "Mail that would open a new ticket, some senders excepted."
     yield "Delivery reports, our own mail and second copies."
+
+
+def _files(server: MailServer) -> str:
+    rules = file_settings.in_force(server)
+    listed = rules["attachment_extensions"]
+    kept = {
+        "restrict": f"All but {_quoted(listed, 'and')}" if listed else "All but programs and scripts",
+        "allow": f"Only {_quoted(listed, 'and')}" if listed else "All",
+        "off": "All",
+    }[rules["attachment_extension_rule"]]
+    told = "Whoever sent a file that is left out is told." if rules["notify_stripped"] else "Nobody is told of others."
+    return f"{kept}, up to {rules['attachment_max_mb']} MB each. {told}"
 
 
 def _where(server: MailServer) -> str:

@@ -1,4 +1,4 @@
-"""Second step: which folders are read, where mail goes afterwards, and who may write."""
+"""Second step: which folders are read, where mail goes afterwards, who may write, and which files are kept."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from mailchannel.admin.fields import LinesField
 from mailchannel.admin.folders import FolderStep
 from mailchannel.admin.step import Group, Section, Step
 from mailchannel.models import Alias, AllowedDomain
+from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
-from mailchannel.services import validation
+from mailchannel.services import file_settings, validation
 
 
 class StartField(forms.SplitDateTimeField):
@@ -34,7 +35,9 @@ class ReadingStep(FolderStep):
     title = "Reading"
 
     class Meta(Step.Meta):
-        fields = ("sync_start",)
+        fields = ("sync_start", "alert_to")
+        widgets = {"alert_to": forms.CheckboxSelectMultiple}
+        labels = {"alert_to": "The team to tell"}
 
     sync_start = StartField(
         label="Ignore mail before",
@@ -43,7 +46,10 @@ class ReadingStep(FolderStep):
     )
 
     def groups(self) -> Sequence[Group]:
-        return (Group("accept-", "acceptance", acceptance_specs()),)
+        return (
+            Group("accept-", "acceptance", acceptance_specs()),
+            Group("files-", "attachments", FILE_SPECS, common=file_settings.system_wide()),
+        )
 
     def build(self) -> None:
         self.add_folders()
@@ -51,8 +57,11 @@ class ReadingStep(FolderStep):
             self.fields["sync_start"].required = True
             self.fields["sync_start"].help_text = "Older mail stays untouched."
         self._add_lists()
-        for name, check in validation.LINE_CHECKS.items():
-            field = self.fields.get(f"accept-{name}")
+        self._limit_people()
+        checks = {f"accept-{name}": check for name, check in validation.LINE_CHECKS.items()}
+        checks |= {f"files-{name}": check for name, check in file_settings.CHECKS.items()}
+        for name, check in checks.items():
+            field = self.fields.get(name)
             if isinstance(field, LinesField):
                 field.check = partial(validation.each, check)
 
@@ -67,16 +76,29 @@ class ReadingStep(FolderStep):
         yield Section("From when on?", self.bound(("sync_start",)))
         yield Section("Who may write?", self.bound(("allowed_domains", "aliases")))
         yield Section("Which mail becomes a ticket?", self.bound(f"accept-{spec.name}" for spec in acceptance_specs()))
+        yield Section(
+            "Which files are kept?",
+            self.bound([*(f"files-{spec.name}" for spec in FILE_SPECS), "alert_to"]),
+            "A file that is left out stays in the original mail. The mail itself becomes a ticket all the same.",
+        )
 
     def save_rows(self) -> None:
         server = self.instance
         self.save_folders()
+        server.alert_to.set(self.cleaned_data["alert_to"])
         server.domains.all().delete()
         AllowedDomain.objects.bulk_create(
             AllowedDomain(server=server, domain=domain) for domain in self.cleaned_data["allowed_domains"]
         )
         server.aliases.all().delete()
         Alias.objects.bulk_create(Alias(server=server, address=address) for address in self.cleaned_data["aliases"])
+
+    def _limit_people(self) -> None:
+        """Only people a mail can reach."""
+        people = self.fields["alert_to"]
+        assert isinstance(people, forms.ModelMultipleChoiceField)  # noqa: S101 - Django makes it one
+        people.queryset = people.queryset.filter(is_active=True).exclude(email="") if people.queryset else None
+        people.help_text = "When a file is left out. Listed is everybody with a mail address."
 
     def _add_lists(self) -> None:
         server = self.instance

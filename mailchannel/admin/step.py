@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms.utils import ErrorDict
 
-from mailchannel.admin.fields import SecretField, form_field
+from mailchannel.admin.fields import SecretField, form_field, inheriting_field
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import Secrets
@@ -35,15 +35,25 @@ REFRESH = {
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Settings of one plug-in: kept by name in one JSON column, shown as fields with a prefix."""
+    """Settings of one plug-in: kept by name in one JSON column, shown as fields with a prefix.
+
+    With `common` a mail server may leave each of them to the system, whose value is given here by name.
+    """
 
     prefix: str
     column: str
     specs: tuple[FieldSpec, ...]
     vault: str = ""  # in front of the names of its secrets in the encrypted column
+    common: Mapping[str, Any] | None = None
 
     def name(self, spec: FieldSpec) -> str:
         return self.prefix + spec.name
+
+    def values(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """What the fields show at first; None where the mail server leaves a setting to the system."""
+        if self.common is None:
+            return with_defaults(self.specs, stored)
+        return {spec.name: stored.get(spec.name) for spec in self.specs}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,7 @@ class Step(Form):
     def __init__(self, *args: Any, complete: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})
         self.complete = complete
-        self.before = {g.column: with_defaults(g.specs, getattr(self.instance, g.column)) for g in self.groups()}
+        self.before = {g.column: g.values(getattr(self.instance, g.column)) for g in self.groups()}
         for group in self.groups():
             self._add_group(group)
         self.build()
@@ -129,7 +139,10 @@ class Step(Form):
     def collected(self, group: Group) -> dict[str, Any]:
         """The group's settings as typed, without secrets."""
         specs = (spec for spec in group.specs if spec.kind is not Kind.SECRET)
-        return {spec.name: self.cleaned_data.get(group.name(spec)) for spec in specs}
+        typed = {spec.name: self.cleaned_data.get(group.name(spec)) for spec in specs}
+        if group.common is None:
+            return typed
+        return {name: value for name, value in typed.items() if value not in (None, "", [])}
 
     def secrets(self) -> Secrets:
         """What is stored, and on top of it what was just typed."""
@@ -162,8 +175,12 @@ class Step(Form):
     def _add_group(self, group: Group) -> None:
         values = self.before[group.column]
         for spec in group.specs:
-            stored = bool(self.instance.secrets.get(group.vault + spec.name))
-            self.fields[group.name(spec)] = form_field(spec, values[spec.name], stored_secret=stored)
+            if group.common is not None:
+                field = inheriting_field(spec, values[spec.name], group.common[spec.name])
+            else:
+                stored = bool(self.instance.secrets.get(group.vault + spec.name))
+                field = form_field(spec, values[spec.name], stored_secret=stored)
+            self.fields[group.name(spec)] = field
 
     def _own_columns(self) -> list[str]:
         concrete = {column.name for column in MailServer._meta.concrete_fields}

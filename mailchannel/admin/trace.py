@@ -23,7 +23,12 @@ CHOSEN: Mapping[Outcome, str] = {
 _ACCEPTED = (Outcome.OPENED, Outcome.ADDED)
 _MARKS = {"pass": "✓", "refuse": "✕"}
 _WORDS = {"pass": "passes", "refuse": "refuses"}
-_STAGES = {"thread": "Conversation", "map": "{code} ← {verdict}", "file": "Attachment"}
+_STAGES = {
+    "thread": "Conversation",
+    "map": "{code} ← {verdict}",
+    "file": "Attachment",
+    "notice": "Notice",
+}
 
 
 @dataclass(frozen=True, slots=True)

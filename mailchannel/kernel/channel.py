@@ -40,6 +40,7 @@ class Channel:
     ticket_type: str = ""
     whitelisted_types: tuple[str, ...] = ()
     attach_email: bool = False
+    files: Mapping[str, Any] = field(default_factory=dict)  # name of an attachment setting → value in force
     mapping: tuple[MappingRule, ...] = ()
     version: int = 0
 
@@ -68,6 +69,7 @@ class Facts:
     signed_ids: Mapping[str, str] = field(default_factory=dict)  # message ids of ours the mail refers to
     reply_addresses: Mapping[str, str] = field(default_factory=dict)  # signed addresses it was sent to
     known_ids: Mapping[str, str] = field(default_factory=dict)  # other mails of these conversations
+    reported: Mapping[str, str] = field(default_factory=dict)  # our own mails a delivery report is about
     subject_tag: str = ""
     tickets: Mapping[str, TicketFacts] = field(default_factory=dict)
     sender_known: bool = False

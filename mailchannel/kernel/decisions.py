@@ -108,6 +108,7 @@ class Draft:
     requester: Address
     text: str
     html: str
+    fresh: str = ""  # the new words of the text
     thread: Thread = NO_THREAD
     restricted: tuple[str, ...] = ()
     recipients: tuple[Address, ...] = ()  # To and Cc without our own addresses

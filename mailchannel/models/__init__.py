@@ -1,3 +1,4 @@
+from mailchannel.models.defaults import MailDefaults
 from mailchannel.models.inbound import InboundMail, RawMail
 from mailchannel.models.mapping import FieldMapping
 from mailchannel.models.outbound import OutboundMail
@@ -11,6 +12,7 @@ __all__ = [
     "FieldMapping",
     "FolderMapping",
     "InboundMail",
+    "MailDefaults",
     "MailServer",
     "OutboundMail",
     "RawMail",

@@ -48,6 +48,8 @@ class InboundMail(models.Model):
     reason = models.CharField(max_length=60, blank=True, db_index=True)
     because = models.TextField(blank=True)
     trace = models.JSONField(default=list)
+    manifest = models.JSONField(default=list, help_text="Every part of the mail, and what became of it.")
+    remarks = models.JSONField(default=list, help_text="What to know before reading its text.")
     version = models.PositiveIntegerField(default=0, help_text="Version of the settings that judged it.")
     settled_at = models.DateTimeField(null=True, blank=True)
     ticket = models.ForeignKey("tickets.Ticket", models.SET_NULL, null=True, blank=True, related_name="+")
@@ -59,6 +61,7 @@ class InboundMail(models.Model):
     class Meta:
         ordering = ["-pk"]
         verbose_name = "received mail"
+        permissions = [("restore_files", "Can restore files that were left out of mails")]
         constraints = [
             models.UniqueConstraint(
                 fields=["server", "folder", "epoch", "remote_key"], name="one_row_per_remote_message"

@@ -11,12 +11,15 @@ class OutboundMail(models.Model):
     class Kind(models.TextChoices):
         REPLY = "reply", "Answer"
         ACKNOWLEDGEMENT = "acknowledgement", "Confirmation"
+        NOTICE = "notice", "Notice to the sender"
+        ALERT = "alert", "Notice to the team"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Waiting to be sent"
         SENDING = "sending", "Being sent"
         SENT = "sent", "Sent"
         FAILED = "failed", "Failed"
+        RETURNED = "returned", "Came back"
 
     server = models.ForeignKey(MailServer, models.PROTECT, related_name="outbound")
     ticket = models.ForeignKey("tickets.Ticket", models.CASCADE, related_name="+")
@@ -41,7 +44,10 @@ class OutboundMail(models.Model):
         ordering = ["-pk"]
         verbose_name = "sent mail"
         constraints = [models.UniqueConstraint(fields=["ticket", "kind", "cause"], name="one_mail_per_cause")]
-        indexes = [models.Index(fields=["state", "next_try_at"], name="outbound_due")]
+        indexes = [
+            models.Index(fields=["state", "next_try_at"], name="outbound_due"),
+            models.Index(fields=["kind", "created"], name="outbound_by_kind"),
+        ]
 
     def __str__(self) -> str:
         return self.subject

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -59,6 +60,10 @@ class MailServer(models.Model):
     offer = models.ForeignKey("tickets.Offer", models.PROTECT, null=True, blank=True, editable=False, related_name="+")
     whitelisted_types = models.ManyToManyField("tickets.TicketType", blank=True, related_name="+")
     attach_email = models.BooleanField("add the mail as an attachment", default=False)
+    attachments = models.JSONField(default=dict, blank=True, help_text="Its own attachment rules, by name.")
+    alert_to = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, blank=True, related_name="+", help_text="Who is told of trouble with its mail."
+    )
 
     # What the worker knows; never edited by people.
     lease_owner = models.CharField(max_length=200, blank=True, editable=False)

@@ -8,20 +8,32 @@ mail also says what would have become of it.
 from __future__ import annotations
 
 from mailchannel.kernel.channel import Case, Channel, Facts, MappingRule
-from mailchannel.kernel.decisions import Decision, Draft, Outcome, Thread
+from mailchannel.kernel.decisions import Decision, Draft, FileRuling, Outcome, Thread, Verdict
 from mailchannel.kernel.types import Address, ParsedMail
 from mailchannel.mapping.engine import map_fields
+from mailchannel.parsing.quotes import new_words
 from mailchannel.pipeline.addressing import others
+from mailchannel.pipeline.files import judge_files
 from mailchannel.pipeline.gates import check_gates
+from mailchannel.pipeline.gates.authentication import authenticated
+from mailchannel.pipeline.returned import match_report
 from mailchannel.pipeline.threads import match_thread
+
+#: A report about a mail of ours comes from whatever server it comes from: only these end it before it is told.
+BEFORE_REPORTS = frozenset({"duplicate.same_message", "ignored.before_start_date", "failed.too_complex"})
+REPORTED = "accepted.bounce"
 
 
 def decide(mail: ParsedMail, channel: Channel, facts: Facts) -> Decision:
-    thread = match_thread(mail, facts)
+    thread = match_thread(mail, facts, authenticated(mail, channel.acceptance))
     gates = check_gates(Case(mail, channel, facts, thread.value))
     fields = map_fields(mail, channel.mapping)
-    trace = gates.steps + thread.steps + fields.steps
-    draft = _draft(mail, channel, thread.value, fields.value)
+    files = judge_files(mail, channel)
+    returned = match_report(mail, facts)
+    trace = gates.steps + returned.steps + thread.steps + fields.steps + files.steps
+    draft = _draft(mail, channel, returned.value if returned.value.number else thread.value, fields.value, files.value)
+    if returned.value.number and not (gates.value and gates.value.reason in BEFORE_REPORTS):
+        return Decision(Outcome.ADDED, REPORTED, trace, draft)
     if gates.value:
         return Decision(gates.value.outcome, gates.value.reason, trace, draft)
     if thread.value.number:
@@ -29,25 +41,25 @@ def decide(mail: ParsedMail, channel: Channel, facts: Facts) -> Decision:
     return Decision(Outcome.OPENED, "accepted.new", trace, draft)
 
 
-def _draft(mail: ParsedMail, channel: Channel, thread: Thread, values: dict[str, object]) -> Draft:
+def _draft(
+    mail: ParsedMail, channel: Channel, thread: Thread, values: dict[str, object], manifest: tuple[FileRuling, ...]
+) -> Draft:
     return Draft(
         template=channel.template,
         ticket_type=channel.ticket_type,
         fields={**values, "title": values.get("title") or "(no subject)"},
         requester=mail.sender or Address("", mail.from_header),
         text=mail.text,
+        fresh=new_words(mail),
         html=mail.html if _shows_body(channel.mapping) else "",
         thread=thread,
         restricted=tuple(rule.field for rule in channel.mapping if rule.restricted),
         recipients=others((*mail.to, *mail.cc), channel.own_addresses | channel.other_mailboxes),
-        attachments=mail.attachments if _keeps_files(channel.mapping) else (),
+        attachments=tuple(each.part for each in manifest if each.verdict in (Verdict.KEPT, Verdict.INLINE)),
+        manifest=manifest,
     )
 
 
 def _shows_body(rules: tuple[MappingRule, ...]) -> bool:
     """The formatted body may be shown only where the description is the body."""
     return any(rule.field == "description" and rule.property == "body" for rule in rules)
-
-
-def _keeps_files(rules: tuple[MappingRule, ...]) -> bool:
-    return any(rule.field == "attachments" and rule.property for rule in rules)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from django.utils import timezone
 
 from mailchannel.kernel.channel import Channel
 from mailchannel.kernel.decisions import Decision, Draft, Outcome
-from mailchannel.kernel.types import ParsedMail, Part
-from mailchannel.models import InboundMail
-from mailchannel.pipeline.decide import decide
+from mailchannel.kernel.types import DeliveryReport, ParsedMail, Part
+from mailchannel.models import InboundMail, OutboundMail
+from mailchannel.pipeline.decide import REPORTED, decide
+from mailchannel.pipeline.returned import report_in_words
+from mailchannel.services import manifest
 from mailchannel.services.facts import Question, gather
-from tickets.api import BUILT_IN_KEYS, Message, Opening, Written, add_message, open_tickets
+from mailchannel.services.notices import tell_of_stripped
+from mailchannel.services.reading import remarks
+from tickets.api import BUILT_IN_KEYS, Message, Opening, Written, add_message, add_report, open_tickets
 
 #: Mail servers tell times in whole seconds: mail younger than this counts as written when we learn of it, so that it
 #: never stands above the answer it answers.
@@ -22,8 +26,8 @@ DELAY = timedelta(minutes=1)
 #: Of a mail to a crowd so many addresses are remembered as people an agent may put in copy; the original has them all.
 MOST_RECIPIENTS = 50
 _ENDED = [
-    *("message_id", "sender", "subject", "outcome", "reason", "because", "trace", "version", "settled_at"),
-    *("ticket", "note"),
+    *("message_id", "sender", "subject", "outcome", "reason", "because", "trace", "manifest", "remarks"),
+    *("version", "settled_at", "ticket", "note"),
 ]
 
 
@@ -46,7 +50,8 @@ def judge_and_apply(mails: Sequence[Read], channel: Channel) -> list[Decision]:
     kept = [(each, decision) for each, decision in judged if not _forget(each.row, decision)]
     written = _write(kept, channel)
     for each, decision in kept:
-        _end(each, decision, written.get(each.row.pk), channel.version)
+        became = written.get(each.row.pk)
+        _end(each, _told(each, decision, became, channel), became, channel.version)
     if kept:
         InboundMail.objects.bulk_create(
             [each.row for each, _ in kept], update_conflicts=True, unique_fields=["id"], update_fields=_ENDED
@@ -71,8 +76,21 @@ def _write(judged: Sequence[tuple[Read, Decision]], channel: Channel) -> dict[in
     )
     for each, decision in judged:
         if decision.outcome == Outcome.ADDED and decision.draft:
-            written[each.row.pk] = _answer(each, decision.draft, channel)
+            tell = _report if decision.reason == REPORTED else _answer
+            written[each.row.pk] = tell(each, decision.draft, channel)
     return written
+
+
+def _report(each: Read, draft: Draft, channel: Channel) -> Written:
+    """What became of a mail of ours: a note for agents, and a mark on that mail."""
+    report = each.mail.report or DeliveryReport("")
+    text = report_in_words(report)
+    undelivered = any(recipient.for_good for recipient in report.recipients)
+    if undelivered:
+        OutboundMail.objects.filter(message_id__in=report.original_ids).update(
+            state=OutboundMail.State.RETURNED, error=text
+        )
+    return add_report(number=draft.thread.number, text=text, undelivered=undelivered, files=draft.attachments)
 
 
 def _answer(each: Read, draft: Draft, channel: Channel) -> Written:
@@ -86,8 +104,10 @@ def _message(each: Read, draft: Draft, outcome: Outcome, channel: Channel) -> Me
     if channel.attach_email:
         files = (*files, Part("original.eml", "message/rfc822", each.raw))
     delayed = timezone.now() - each.row.received_at > DELAY
+    text = _text(draft, outcome)
     return Message(
-        text=_text(draft, outcome),
+        text=text,
+        fresh=draft.fresh if text == draft.text != draft.fresh else "",
         html=draft.html,
         files=files,
         recipients=[address.email for address in draft.recipients[:MOST_RECIPIENTS]],
@@ -116,17 +136,37 @@ def _opening(draft: Draft, message: Message) -> Opening:
     )
 
 
+def _told(each: Read, decision: Decision, written: Written | None, channel: Channel) -> Decision:
+    """The decision, with who was told of its files. Nobody is, when the mail was turned away or came from no person."""
+    if written is None or decision.draft is None or decision.reason == REPORTED:
+        return decision
+    return replace(
+        decision, trace=decision.trace + tell_of_stripped(each.row, each.mail, decision.draft, written, channel)
+    )
+
+
 def _end(each: Read, decision: Decision, written: Written | None, version: int) -> None:
     row = each.row
     for name, value in headline(each.mail).items():
         setattr(row, name, value)
     row.outcome, row.reason = decision.outcome, decision.reason
-    row.because = next((s.because for s in decision.trace if s.stage == "gate" and s.verdict == "refuse"), "")
+    row.because = _because(decision)
     row.trace = [step.as_json() for step in decision.trace]
+    row.manifest = manifest.rows(decision.draft.manifest) if decision.draft else []
+    row.remarks = remarks(each.mail)
     row.version = version
     row.settled_at = timezone.now()
     row.ticket_id = written.ticket_id if written else None
     row.note_id = written.note_id if written else None
+
+
+def _because(decision: Decision) -> str:
+    """What decided, for the mail log; nothing for a mail that ended as mail should."""
+    if decision.outcome in (Outcome.OPENED, Outcome.ADDED):
+        stage, verdict = "report", "pass"
+    else:
+        stage, verdict = "gate", "refuse"
+    return next((step.because for step in decision.trace if (step.stage, step.verdict) == (stage, verdict)), "")
 
 
 def headline(mail: ParsedMail) -> dict[str, str]:

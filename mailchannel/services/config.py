@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mailchannel.kernel.channel import Channel, MappingRule
 from mailchannel.models import Alias, MailServer
+from mailchannel.services import file_settings
 from tickets.api import TicketField, template_fields
 
 
@@ -21,6 +22,7 @@ def freeze(server: MailServer) -> Channel:
         ticket_type=template.ticket_type.name if template else "",
         whitelisted_types=tuple(server.whitelisted_types.values_list("name", flat=True)),
         attach_email=server.attach_email,
+        files=file_settings.in_force(server),
         mapping=_rules(server),
         version=server.version,
     )

@@ -11,11 +11,11 @@ from django.utils import timezone
 from mailchannel.kernel.decisions import Decision
 from mailchannel.kernel.types import ParsedMail
 from mailchannel.models import InboundMail, MailServer
-from mailchannel.parsing.mime import parse
 from mailchannel.pipeline.decide import decide
 from mailchannel.services.config import freeze
 from mailchannel.services.facts import Question, gather
 from mailchannel.services.keep import name
+from mailchannel.services.reading import parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def gather(questions: Sequence[Question], channel: Channel) -> list[Facts]:
             signed_ids=claim.signed,
             reply_addresses=claim.addresses,
             known_ids=claim.known,
+            reported=claim.reported,
             subject_tag=claim.tag,
             tickets={number: tickets[number] for number in claim.numbers if number in tickets},
             sender_known=question.mail.sender is not None and question.mail.sender.email in contacts,
@@ -51,11 +52,18 @@ class _Claims:
     signed: dict[str, str]
     addresses: dict[str, str]
     known: dict[str, str]
+    reported: dict[str, str]
     tag: str
 
     @property
     def numbers(self) -> set[str]:
-        return {*self.signed.values(), *self.addresses.values(), *self.known.values(), self.tag} - {""}
+        return {
+            *self.signed.values(),
+            *self.addresses.values(),
+            *self.known.values(),
+            *self.reported.values(),
+            self.tag,
+        } - {""}
 
 
 def _claims(mail: ParsedMail, known: dict[str, str]) -> _Claims:
@@ -63,8 +71,13 @@ def _claims(mail: ParsedMail, known: dict[str, str]) -> _Claims:
         signed=_verified({ancestor: read_message_id(ancestor) for ancestor in mail.ancestors}),
         addresses=_verified({a.email: read_reply_address(a.email) for a in (*mail.to, *mail.cc)}),
         known={ancestor: known[ancestor] for ancestor in mail.ancestors if ancestor in known},
+        reported=_verified({original: read_message_id(original) for original in _originals(mail)}),
         tag=subject_tag(mail.subject),
     )
+
+
+def _originals(mail: ParsedMail) -> tuple[str, ...]:
+    return mail.report.original_ids if mail.report else ()
 
 
 def _verified(claims: dict[str, Claim | None]) -> dict[str, str]:

@@ -155,7 +155,8 @@ def _letter(
 
 def _references(ticket_id: int, conversation: Sequence[InboundMail]) -> list[str]:
     """All mails of the conversation in order, the customer's newest last: that one is answered."""
-    ours = OutboundMail.objects.filter(ticket_id=ticket_id).values_list("created", "message_id")
+    public = OutboundMail.objects.filter(ticket_id=ticket_id).exclude(kind=OutboundMail.Kind.ALERT)
+    ours = public.values_list("created", "message_id")
     mails = sorted([*ours, *((row.kept_at, row.message_id) for row in conversation)])
     answered = conversation[-1].message_id
     return [each for _, each in mails if each and each != answered] + ([answered] if answered else [])

@@ -21,11 +21,11 @@ from mailchannel.kernel.channel import Channel
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.kernel.failpoints import hit
 from mailchannel.models import InboundMail, MailServer
-from mailchannel.parsing.mime import parse
 from mailchannel.services.apply import Read, headline, judge_and_apply
 from mailchannel.services.config import freeze
 from mailchannel.services.keep import Kept
 from mailchannel.services.lease import hold
+from mailchannel.services.reading import parse
 from mailchannel.services.sandbox import ChildRaised, run_in_child
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from mailchannel.models import InboundMail, MailServer
 from mailchannel.services import sandbox
 from mailchannel.services import settle as settling
 from mailchannel.services.fetch import fetch
+from mailchannel.services.push import accept
 from tests.fixtures import NewServer
 from tests.letters import letter
 from tests.servers.mailbox import Mailbox
@@ -154,6 +157,36 @@ def test_a_child_that_takes_too_long_is_ended(settings) -> None:  # type: ignore
     settings.MAIL_LIMITS = {**settings.MAIL_LIMITS, "seconds": 1}
 
     assert "more than 1 seconds" in sandbox.run_in_child(signal.pause)
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def hoard() -> None:
+    bytearray(10**12)
+
+
+@pytest.mark.parametrize("burden", [spin, hoard, signal.pause])
+def test_a_second_attempt_that_costs_too_much_is_ended_and_the_others_go_on(
+    burden: Callable[[], object], new_server: NewServer, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MAIL_LIMITS = {**settings.MAIL_LIMITS, "seconds": 1}
+    server = new_server()
+    poison, good = (accept(server, letter(subject=subject), transport="pipe").row for subject in ("poison", "good"))
+    InboundMail.objects.filter(pk=poison.pk).update(attempts=1)
+    parse = settling.parse
+
+    def costly(raw: bytes, *, size: int | None = None) -> ParsedMail:
+        if b"poison" in raw:
+            burden()
+        return parse(raw, size=size)
+
+    monkeypatch.setattr(settling, "parse", costly)
+    settling.settle(server)
+
+    assert dict(InboundMail.objects.values_list("pk", "outcome")) == {poison.pk: "failed", good.pk: "opened"}
 
 
 def test_two_workers_without_a_lease_make_each_ticket_once(

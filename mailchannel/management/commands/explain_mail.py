@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandParser
 
-from mailchannel.kernel.decisions import Draft
-from mailchannel.kernel.types import Part
+from mailchannel.kernel.decisions import Draft, FileRuling
+from mailchannel.kernel.types import TEXT_KINDS
 from mailchannel.management.servers import find, json_line, read
 from mailchannel.services.explain import Explanation, explain
 
@@ -65,9 +65,17 @@ def _draft(draft: Draft) -> dict[str, Any]:
         "ticket_type": draft.ticket_type,
         "fields": dict(draft.fields),
         "recipients": [address.email for address in draft.recipients],
-        "attachments": [_attachment(each) for each in draft.attachments],
+        "attachments": [_attachment(each) for each in draft.manifest if each.part.kind not in TEXT_KINDS],
     }
 
 
-def _attachment(each: Part) -> dict[str, str]:
-    return {"filename": each.filename, "verdict": "inline" if each.inline else "kept", "reason": ""}
+def _attachment(each: FileRuling) -> dict[str, str | int]:
+    return {
+        "filename": each.part.filename,
+        "verdict": each.verdict.value,
+        "reason": each.reason,
+        "because": each.because,
+        "content_type": each.part.content_type,
+        "detected": each.detected,
+        "size": len(each.part.content),
+    }

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db import transaction
 
-from mailchannel.models import MailServer
+from mailchannel.models import MailDefaults, MailServer
+from mailchannel.services import file_settings
 from mailchannel.services.audit import Person
 from mailchannel.services.config_file.file import ConfigFile, Entry
 from mailchannel.services.config_file.problems import ConfigError, Problem
@@ -27,6 +28,7 @@ from tickets.api import (
 @transaction.atomic
 def apply(file: ConfigFile, *, by: Person | None = None) -> None:
     """May be repeated: the second time changes nothing. Raises ConfigError."""
+    _apply_defaults(file.defaults, by=by)
     for entry in file.ticket_types:
         _apply_type(entry)
     for entry in file.templates:
@@ -35,6 +37,14 @@ def apply(file: ConfigFile, *, by: Person | None = None) -> None:
         apply_server(entry, by=by)
     if broken := [problem for entry in file.templates for problem in _broken_servers(entry)]:
         raise ConfigError(broken)
+
+
+def _apply_defaults(entry: Entry, *, by: Person | None) -> None:
+    stored = MailDefaults.current().attachments
+    wanted = {name: value for name, value in {**stored, **entry.says}.items() if value is not None}
+    changes = [name for name, value in file_settings.own_values(wanted).items() if stored.get(name) != value]
+    if changes:
+        file_settings.save_system_wide(wanted, by=by, changes=changes)
 
 
 def _apply_type(entry: Entry) -> None:

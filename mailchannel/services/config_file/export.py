@@ -9,9 +9,10 @@ from typing import Any
 import yaml
 
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
-from mailchannel.models import FieldMapping, FolderMapping, MailServer
+from mailchannel.models import FieldMapping, FolderMapping, MailDefaults, MailServer
 from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.senders import SENDERS
+from mailchannel.services import file_settings
 from mailchannel.services.config_file.schema import COLUMNS, NESTED, STATUSES, TARGETS
 from mailchannel.transports import TRANSPORTS
 from tickets.api import catalogue, template_fields
@@ -27,10 +28,12 @@ def export() -> str:
     return HEADER + yaml.dump(document(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
-def document() -> dict[str, list[dict[str, Any]]]:
+def document() -> dict[str, Any]:
     """Everything a file can hold, every key written out."""
-    servers = MailServer.objects.defer("secrets").prefetch_related("aliases", "domains", "folders", "mappings")
-    return {**catalogue(), "mail_servers": [exported_server(server) for server in servers]}
+    rows = MailServer.objects.defer("secrets")
+    servers = rows.prefetch_related("aliases", "domains", "folders", "mappings", "alert_to")
+    defaults = {"defaults": file_settings.own_values(MailDefaults.current().attachments)}
+    return {**defaults, **catalogue(), "mail_servers": [exported_server(server) for server in servers]}
 
 
 def exported_server(server: MailServer) -> dict[str, Any]:
@@ -47,6 +50,8 @@ def exported_server(server: MailServer) -> dict[str, Any]:
         "sending": options_in_force(SENDERS["smtp"].fields, server.sending),
         "folders": _folders(server),
         "accept": _accept(server),
+        "attachments": file_settings.own_values(server.attachments),
+        "alert_to": sorted(person.get_username() for person in server.alert_to.all()),
         "ticket": _ticket(server),
     }
 

@@ -11,10 +11,12 @@ from mailchannel.services.config_file.located import locate
 from mailchannel.services.config_file.problems import ConfigError, Problem
 from mailchannel.services.config_file.schema import root_section
 
+LISTS = ("ticket_types", "templates", "mail_servers")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One ticket type, template or mail server: `says` holds what the file mentions of it."""
+    """The defaults, one ticket type, template or mail server: `says` holds what the file mentions of it."""
 
     at: str
     says: Mapping[str, Any]
@@ -42,6 +44,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
+    defaults: Entry
     ticket_types: tuple[Entry, ...]
     templates: tuple[Entry, ...]
     mail_servers: tuple[Entry, ...]
@@ -52,7 +55,8 @@ def read(yaml_text: str, *, folder: Path) -> ConfigFile:
     tree = locate(yaml_text)
     found = root_section(folder)(tree)
     lines = {at.path: at.line for at in tree.walk()}
-    return ConfigFile(**{key: tuple(_entries(key, found.get(key, ()), lines)) for key in ConfigFile.__slots__})
+    lists = {key: tuple(_entries(key, found.get(key, ()), lines)) for key in LISTS}
+    return ConfigFile(Entry("defaults", found.get("defaults", {}), lines), **lists)
 
 
 def _entries(key: str, found: Any, lines: Mapping[str, int]) -> Iterator[Entry]:

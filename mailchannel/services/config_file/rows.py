@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Q
 
 from mailchannel.mapping.properties import FILES
 from mailchannel.mapping.values import fit
@@ -27,6 +29,8 @@ def apply_rows(server: MailServer, entry: Entry) -> None:
         _replace(server, AllowedDomain, [{"domain": each} for each in sorted(accept["allowed_domains"])])
     if "folders" in entry.says:
         _apply_folders(server, entry)
+    if "alert_to" in entry.says:
+        server.alert_to.set(_people(entry, entry.says["alert_to"]))
     if "whitelisted_types" in ticket:
         _apply_types(server, entry, ticket["whitelisted_types"])
     if "mapping" in ticket:
@@ -64,6 +68,22 @@ def _apply_types(server: MailServer, entry: Entry, names: Sequence[str]) -> None
             text = f"there is no ticket type “{name}”. Define it under “ticket_types”."
             raise entry.error(f"ticket.whitelisted_types[{place}]", text)
     server.whitelisted_types.set(known.values())
+
+
+def _people(entry: Entry, names: Sequence[str]) -> list[Any]:
+    """People by user name or mail address; somebody without an address could not be told anything."""
+    found: list[Any] = []
+    problems: list[Problem] = []
+    people = get_user_model()._default_manager.filter(is_active=True).exclude(email="")
+    for place, name in enumerate(names):
+        person = people.filter(Q(username=name) | Q(email__iexact=name)).order_by("pk").first()
+        if person is None:
+            text = f"nobody active with a mail address is called “{name}” or has this address."
+            problems.append(entry.problem(f"alert_to[{place}]", text))
+        found.append(person)
+    if problems:
+        raise ConfigError(problems)
+    return found
 
 
 def _apply_mapping(server: MailServer, entry: Entry, rules: Sequence[Mapping[str, Any]]) -> None:

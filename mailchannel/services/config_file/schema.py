@@ -13,9 +13,10 @@ from mailchannel.kernel.specs import FieldSpec, Kind
 from mailchannel.mapping.properties import PROPERTIES
 from mailchannel.models import FolderMapping, MailServer
 from mailchannel.models.secrets import Secrets
+from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.senders import SENDERS
-from mailchannel.services import validation
+from mailchannel.services import file_settings, validation
 from mailchannel.services.config_file.located import Located
 from mailchannel.services.config_file.readers import (
     Check,
@@ -43,11 +44,13 @@ NESTED = "new_tickets"
 SENDING_SECRET = "sending_"  # noqa: S105 - a prefix
 TARGETS = tuple(validation.TARGETS)
 _TEXT_CHECKS: Mapping[str, Check] = {"host": validation.host}
+_LINE_CHECKS: Mapping[str, Check] = {**validation.LINE_CHECKS, **file_settings.CHECKS}
 
 
 def root_section(folder: Path) -> Section:
     return Section(
         {
+            "defaults": Section(_options(FILE_SPECS)),
             "ticket_types": ListOf(type_section(), unique="name"),
             "templates": ListOf(template_section(), unique="name"),
             "mail_servers": ListOf(_server(folder), unique="name"),
@@ -107,6 +110,8 @@ def server_section(protocol: str, folder: Path) -> Section:
         "sending": Section(_options(SENDERS["smtp"].fields)),
         "folders": _folders(),
         "accept": Section(_accept()),
+        "attachments": Section(_options(FILE_SPECS)),
+        "alert_to": ListOf(text(maximum=254, needed=True)),
         "ticket": _ticket(),
     }
     return Section(keys, needed=("name",))
@@ -188,7 +193,7 @@ def _option(spec: FieldSpec) -> Reader:
         case Kind.CHOICE:
             return one_of([key for key, _ in spec.choices])
         case Kind.LINES:
-            return ListOf(text(check=validation.LINE_CHECKS.get(spec.name), needed=True))
+            return ListOf(text(check=_LINE_CHECKS.get(spec.name), needed=True))
         case _:
             return text(check=_TEXT_CHECKS.get(spec.name))
 

@@ -36,6 +36,7 @@ def apply_server(entry: Entry, *, by: Person | None) -> None:
     _set_connection(server, entry)
     _set_sending(server, entry)
     _set_acceptance(server, entry)
+    server.attachments = _merged(server.attachments, entry.section("attachments"))
     _refuse_moved_secrets(server, entry, stored=before)
     _set_secrets(server, entry)
     _set_template(server, entry)

@@ -1,0 +1,155 @@
+"""Tell the sender and the team about files that were left out, by mails queued together with the ticket.
+
+Automatic mail is sent at most once, only to people, and only so often: whoever sends a thousand files a minute, or
+answers every notice, gets a few notices and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from mailchannel.compose.headers import message_id
+from mailchannel.compose.notice import compose_notice, to_sender, to_team
+from mailchannel.compose.reply import Letter
+from mailchannel.kernel.channel import Channel
+from mailchannel.kernel.decisions import Draft, Step
+from mailchannel.kernel.specs import with_defaults
+from mailchannel.kernel.types import ParsedMail
+from mailchannel.models import InboundMail, MailServer, OutboundMail
+from mailchannel.parsing.authentication import Authentication
+from mailchannel.pipeline.addressing import is_ours
+from mailchannel.pipeline.courtesy import may_write_to_sender
+from mailchannel.pipeline.file_rules import FILE_SPECS
+from mailchannel.pipeline.files import Dropped, dropped
+from mailchannel.pipeline.gates.authentication import authenticated
+from mailchannel.services.config import own_addresses
+from mailchannel.services.schedule import send_soon
+from tickets.api import Written, signature
+
+Kind = OutboundMail.Kind
+#: Mails a program wrote to customers.
+TO_SENDERS = (Kind.NOTICE, Kind.ACKNOWLEDGEMENT)
+MOST_PER_SENDER = 3  # an hour
+MOST_PER_SERVER = 60
+MOST_ALERTS = 60
+#: Tells our mails about one ticket apart in their ids; the number behind it is that of the received mail.
+NOTICE_ID, ALERT_ID = "f", "t"
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """A received mail that became part of a ticket, without some of its files."""
+
+    server: MailServer
+    row: InboundMail
+    mail: ParsedMail
+    written: Written
+    files: Sequence[Dropped]
+
+    @property
+    def subject(self) -> str:
+        return self.mail.subject or "(no subject)"
+
+
+def tell_of_stripped(
+    row: InboundMail, mail: ParsedMail, draft: Draft, written: Written, channel: Channel
+) -> tuple[Step, ...]:
+    """Inside the transaction that writes the ticket. The steps say for the trace who is told, or why nobody is."""
+    files = dropped(draft.manifest)
+    if not files:
+        return ()
+    if not with_defaults(FILE_SPECS, channel.files)["notify_stripped"]:
+        return (Step("notice", "sender", "none", "notices about files that were left out are switched off"),)
+    occasion = Occasion(row.server, row, mail, written, files)
+    if not occasion.server.sending.get("host"):
+        return (Step("notice", "sender", "none", f"no outgoing server is set for {occasion.server.name}"),)
+    ours = own_addresses(occasion.server)
+    sender = authenticated(mail, channel.acceptance)
+    return (_tell_sender(occasion, ours, sender), *_tell_team(occasion, ours))
+
+
+def over_limit(server: MailServer, email: str) -> str:
+    """Why this address gets no automatic mail right now, in words for the trace; empty when it may get one."""
+    recent = OutboundMail.objects.filter(kind__in=TO_SENDERS, created__gte=timezone.now() - timedelta(hours=1))
+    if recent.filter(recipients=[email]).count() >= MOST_PER_SENDER:
+        return f"{email} got {MOST_PER_SENDER} automatic mails within an hour"
+    if recent.filter(server=server).count() >= MOST_PER_SERVER:
+        return f"{server.name} sent {MOST_PER_SERVER} automatic mails within an hour"
+    return ""
+
+
+def _tell_sender(occasion: Occasion, ours: frozenset[str], sender: Authentication) -> Step:
+    mail = occasion.mail
+    email = mail.sender.email if mail.sender else ""
+    why_not = may_write_to_sender(mail, ours, sender) or over_limit(occasion.server, email)
+    if why_not:
+        return Step("notice", "sender", "none", f"the sender is not told: {why_not}")
+    text = to_sender(occasion.subject, occasion.written.number, occasion.files)
+    _queue(occasion, Kind.NOTICE, [email], _letter(occasion, NOTICE_ID, [email], occasion.subject, text))
+    return Step("notice", "sender", "queued", f"{email} is told what was left out")
+
+
+def _tell_team(occasion: Occasion, ours: frozenset[str]) -> tuple[Step, ...]:
+    people = [email for email in _team(occasion.server) if not is_ours(email, ours)]
+    if not people:
+        return ()
+    hour = timezone.now() - timedelta(hours=1)
+    if OutboundMail.objects.filter(kind=Kind.ALERT, server=occasion.server, created__gte=hour).count() >= MOST_ALERTS:
+        return (Step("notice", "team", "none", f"the team got {MOST_ALERTS} notices within an hour"),)
+    sender = occasion.mail.sender.email if occasion.mail.sender else occasion.mail.from_header
+    text = to_team(occasion.subject, occasion.written.number, sender, _page(occasion.row), occasion.files)
+    subject = f"Left out of a mail: {occasion.subject}"
+    _queue(occasion, Kind.ALERT, people, _letter(occasion, ALERT_ID, people, subject, text))
+    return (Step("notice", "team", "queued", f"{', '.join(people)} are told what was left out"),)
+
+
+def _team(server: MailServer) -> list[str]:
+    people = server.alert_to.filter(is_active=True).exclude(email="").order_by("pk")
+    return list(dict.fromkeys(email.lower() for email in people.values_list("email", flat=True)))
+
+
+def _page(row: InboundMail) -> str:
+    return f"{settings.PUBLIC_URL}{reverse('admin:mailchannel_inboundmail_change', args=[row.pk])}"
+
+
+def _letter(occasion: Occasion, prefix: str, to: Sequence[str], subject: str, text: str) -> Letter:
+    """In the thread of the mail it is about, and with the same id whenever it is written again."""
+    server, written = occasion.server, occasion.written
+    own = f"{prefix}{occasion.row.pk}"
+    domain = server.address.rpartition("@")[2]
+    return Letter(
+        message_id=message_id(written.number, own, signature(written.ticket_id, own), domain),
+        number=written.number,
+        subject=subject,
+        text=text,
+        mailbox=server.address,
+        mailbox_name=server.name,
+        reply_to=server.reply_to,
+        to=to[0],
+        cc=to[1:],
+        references=[occasion.mail.message_id] if occasion.mail.message_id else [],
+        date=timezone.now(),
+    )
+
+
+def _queue(occasion: Occasion, kind: Kind, recipients: Sequence[str], letter: Letter) -> None:
+    queued = OutboundMail.objects.create(
+        server=occasion.server,
+        ticket_id=occasion.written.ticket_id,
+        kind=kind,
+        cause=f"files of mail {occasion.row.pk}",
+        message_id=letter.message_id,
+        envelope_from="",  # the null sender: a notice that cannot be delivered comes back to nobody
+        recipients=list(recipients),
+        subject=letter.subject[:255],
+        raw=compose_notice(letter),
+        next_try_at=timezone.now(),
+    )
+    transaction.on_commit(lambda: send_soon(queued.pk))
