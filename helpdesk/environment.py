@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+LARGEST_AMOUNT = 10**12
 YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -33,6 +34,22 @@ def number(name: str, default: int, *, minimum: int) -> int:
     value = text(name, str(default))
     if not value.isdecimal() or int(value) < minimum:
         raise ImproperlyConfigured(f"{name} must be a whole number of at least {minimum}, not {value!r}.")
+    return int(value)
+
+
+def amounts(name: str, defaults: Mapping[str, int], *, largest: Mapping[str, int]) -> dict[str, int]:
+    """`parts=500,depth=20`: each stands in for the default of that name."""
+    pairs = (each.partition("=") for each in words(name))
+    given = [(key.strip(), value.strip()) for key, _, value in pairs]
+    return {**defaults, **{key: _amount(name, key, value, defaults, largest) for key, value in given}}
+
+
+def _amount(name: str, key: str, value: str, known: Iterable[str], largest: Mapping[str, int]) -> int:
+    if key not in known:
+        raise ImproperlyConfigured(f"{name} knows no limit called {key!r}; it knows {', '.join(known)}.")
+    most = largest.get(key, LARGEST_AMOUNT)
+    if not value.isdecimal() or len(value) > len(str(LARGEST_AMOUNT)) or not 1 <= int(value) <= most:
+        raise ImproperlyConfigured(f"{name}: {key} must be a whole number from 1 to {most}, not {value!r}.")
     return int(value)
 
 

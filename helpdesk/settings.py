@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from helpdesk import environment as env
+from mailchannel.parsing.limits import DEEPEST, Limits
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -205,8 +207,13 @@ globals().update(EMAIL_CONFIG)
 #: Reaching 127.0.0.1 or a private network is refused unless this is on: a mailbox form must not scan our network.
 ALLOW_PRIVATE_HOSTS = env.flag("HELPDESK_ALLOW_PRIVATE_HOSTS")
 
-#: What a hostile mail may cost (RFC 5321 leaves the limits to us).
-MAIL_LIMITS = {"mail_bytes": 50_000_000, "seconds": 20, "child_memory_bytes": 1_500_000_000}
+#: What reading a hostile mail may cost (RFC 5321 leaves the limits to us): `seconds` and `child_memory_bytes` of the
+#: child process that tries a mail again, the rest of the parser. How large a mail may be is set at each mail server.
+MAIL_LIMITS = env.amounts(
+    "MAIL_LIMITS",
+    {"seconds": 20, "child_memory_bytes": 1_500_000_000, **asdict(Limits())},
+    largest={"depth": DEEPEST},
+)
 
 # --- Logging ------------------------------------------------------------------------------------
 

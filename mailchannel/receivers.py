@@ -17,4 +17,6 @@ def connect() -> None:
     agent_replied.connect(on_agent_replied, dispatch_uid="mailchannel.agent_replied")
     hooks.delivery_states.append(desk.deliveries)
     hooks.origin_links.append(desk.trace_link)
+    hooks.remarks.append(desk.mail_remarks)
+    hooks.readings.append(desk.mail_reading)
     hooks.notices.append(desk.channel_notices)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +27,7 @@ class Message:
     delivery: hooks.Delivery | None
     held_back: bool  # pictures from the internet wait for a click
     unshowable: bool  # there was HTML, but only its text can be shown
+    remarks: Sequence[str] | None  # to be known before reading; None: it did not come in by a channel
 
     kind = "message"
 
@@ -71,7 +72,10 @@ def conversation(ticket: Ticket, *, everything: bool, images_of: int | None) -> 
     total, newest = ticket.notes.aggregate(total=Count("pk"), newest=Max("pk")).values()
     notes = list(rows.order_by("-created", "-pk")[: total if everything else SHOWN_NOTES])
     states = delivery_states(notes)
-    messages = [_message(note, states.get(note.pk), show_remote=note.pk == images_of) for note in notes]
+    remarks = hooks.remarks([note.pk for note in notes])
+    messages = [
+        _message(note, states.get(note.pk), remarks.get(note.pk), show_remote=note.pk == images_of) for note in notes
+    ]
     items: list[Message | Happening] = [*messages, *_happenings(ticket, notes, total)]
     items.sort(key=lambda item: item.at, reverse=True)
     return Conversation(items, newest or 0, total - len(notes))
@@ -112,7 +116,9 @@ def earlier_tickets(ticket: Ticket) -> QuerySet[Ticket]:
     return others.order_by("-updated", "-pk")[:_EARLIER_TICKETS]
 
 
-def _message(note: Note, delivery: hooks.Delivery | None, *, show_remote: bool) -> Message:
+def _message(
+    note: Note, delivery: hooks.Delivery | None, remarks: Sequence[str] | None, *, show_remote: bool
+) -> Message:
     html = cleaned(note)
     attachments = list(note.attachments.all())
     pictures = framing.pictures(html, attachments)
@@ -124,6 +130,7 @@ def _message(note: Note, delivery: hooks.Delivery | None, *, show_remote: bool) 
         delivery=delivery,
         held_back=not show_remote and framing.has_remote_images(html),
         unshowable=bool(note.html) and not html,
+        remarks=remarks,
     )
 
 

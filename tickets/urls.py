@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from tickets.views.attachment import attachment
+from tickets.views.mail import mail
 from tickets.views.queue import tickets
 from tickets.views.ticket import assign, change_status, ticket
 
@@ -15,4 +16,5 @@ urlpatterns = [
     path("tickets/<str:number>/status/", change_status, name="status"),
     path("tickets/<str:number>/assign/", assign, name="assign"),
     path("tickets/<str:number>/files/<int:pk>/", attachment, name="attachment"),
+    path("tickets/<str:number>/notes/<int:pk>/mail/", mail, name="mail"),
 ]

@@ -19,7 +19,7 @@ def addresses(new_ticket: NewTicket) -> list[str]:
     ticket = new_ticket(files=[File()])
     number, file = ticket.number, ticket.notes.get().attachments.get().pk
     return ["/", f"/tickets/{number}/", f"/tickets/{number}/files/{file}/", f"/tickets/{number}/status/",
-            f"/tickets/{number}/assign/"]  # fmt: skip
+            f"/tickets/{number}/assign/", f"/tickets/{number}/notes/{ticket.notes.get().pk}/mail/"]  # fmt: skip
 
 
 def test_a_stranger_is_sent_to_the_login_and_back(client: Client, addresses: list[str]) -> None:

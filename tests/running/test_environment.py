@@ -7,8 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from mailchannel.kernel.failpoints import VARIABLE
+from mailchannel.models import InboundMail
+from tests.fixtures import NewServer
 from tests.running.processes import ROOT, environment, manage
 
 READ_ELSEWHERE = {"PORT", VARIABLE}
@@ -33,6 +36,46 @@ def test_every_variable_has_its_row_in_the_readme() -> None:
     assert rows == variables_of_the_settings() | READ_ELSEWHERE
 
 
+def test_every_limit_of_a_mail_is_named_where_people_look() -> None:
+    names = set(settings.MAIL_LIMITS)
+    rows = set(re.findall(r"^\| `([a-z_]+)` \| [0-9]+", (ROOT / "docs/operations.md").read_text(), flags=re.MULTILINE))
+    example = (ROOT / ".env.example").read_text().partition("MAIL_LIMITS=\n")[0].rpartition("\n\n")[2]
+
+    assert names <= rows
+    assert all(re.search(rf"\b{name}\b", example) for name in names)
+
+
+def test_a_documented_default_is_the_default() -> None:
+    documented = re.findall(r"^\| `([a-z_]+)` \| ([0-9]+)", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
+
+    assert {name: int(value) for name, value in documented if name in settings.MAIL_LIMITS} == settings.MAIL_LIMITS
+
+
+@pytest.mark.parametrize(
+    ("mail_limits", "outcome"), [("", "opened"), ("parts=3", "failed"), (" depth = 1 ,parts=50", "failed")]
+)
+@pytest.mark.req("ML-19", "ML-20")
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_beyond_a_limit_is_set_aside_whole(
+    mail_limits: str, outcome: str, new_server: NewServer, command_environment: dict[str, str], tmp_path: Path
+) -> None:
+    new_server()
+    mail = tmp_path / "mail.eml"
+    mail.write_bytes(
+        b"From: ann@client.example\nTo: support@example.com\nContent-Type: multipart/mixed; boundary=a\n\n"
+        b"--a\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nHelp!\n--b\n\nPlease!\n--b--\n--a--\n"
+    )
+
+    done = manage(
+        "receive_mail", "--server", "Support", str(mail), env={**command_environment, "MAIL_LIMITS": mail_limits}
+    )
+
+    assert done.returncode == 0, done.stderr
+    row = InboundMail.objects.select_related("raw").get()
+    assert (row.outcome, row.reason == "failed.too_complex") == (outcome, outcome == "failed")
+    assert row.raw.content == mail.read_bytes()
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "sentence"),
     [
@@ -45,6 +88,15 @@ def test_every_variable_has_its_row_in_the_readme() -> None:
         ("REDIS_URL", "localhost", "REDIS_URL must look like redis://"),
         ("EMAIL_URL", "carrier://pigeon", "EMAIL_URL must look like smtp"),
         ("HELPDESK_ALLOW_PRIVATE_HOSTS", "maybe", "HELPDESK_ALLOW_PRIVATE_HOSTS must be true or false"),
+        (
+            "MAIL_LIMITS",
+            "parts=10,width=3",
+            "MAIL_LIMITS knows no limit called 'width'; it knows seconds, child_memory",
+        ),
+        ("MAIL_LIMITS", "parts", "MAIL_LIMITS: parts must be a whole number from 1 to 1000000000000, not ''."),
+        ("MAIL_LIMITS", "parts=many", "MAIL_LIMITS: parts must be a whole number from 1 to 1000000000000, not 'many'."),
+        ("MAIL_LIMITS", "seconds=0", "MAIL_LIMITS: seconds must be a whole number from 1"),
+        ("MAIL_LIMITS", "depth=201", "MAIL_LIMITS: depth must be a whole number from 1 to 200, not '201'."),
         ("WORKERS", "0", "WORKERS must be a whole number of at least 1, not '0'."),
         ("TIME_ZONE", "Mars/Olympus", "TIME_ZONE must be a time zone"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL must be one of DEBUG,"),
