@@ -121,6 +121,8 @@ def _email(spec: list[Token]) -> str:
     local, domain = spec[0].text, spec[2].text.lower()
     if LOCAL.fullmatch(local) is None or unicodedata.normalize("NFKC", local) != local:
         raise Unreadable("The address in the From header holds characters that do not belong there.")
+    if not spec[2].text.isascii():  # asked before lowering: that turns the sign for kelvin into a plain k
+        raise Unreadable("The domain in the From header is not written in plain ASCII.")
     if spec[2].kind is not Kind.ATOM or len(domain) > LONGEST_DOMAIN or DOMAIN.fullmatch(domain) is None:
         raise Unreadable("The domain in the From header is not a plain domain name.")
     if len(local) + 1 + len(domain) > LONGEST_ADDRESS:

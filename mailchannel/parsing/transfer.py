@@ -7,6 +7,8 @@ import contextlib
 import re
 
 FOREIGN = re.compile(rb"[^A-Za-z0-9+/=\s]")
+GAP = re.compile(rb"(?<=\S)[ \t](?=\S)")
+CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f\x7f]")
 #: What people put between the letters of `quoted-printable`, or around them.
 UNNAMED = re.compile(rb"[^a-z0-9]")
 #: One foreign character in so many, and a text is no base64 at all, whatever its header says.
@@ -52,4 +54,15 @@ def from_base64(content: bytes) -> bytes:
 
 def _is_no_base64(body: bytes) -> bool:
     head = body[:LOOKED_AT].strip()
-    return len(FOREIGN.findall(head)) * TOO_FOREIGN > len(head)
+    foreign = len(FOREIGN.findall(head))
+    if foreign * TOO_FOREIGN > len(head):
+        return True
+    return (foreign + len(GAP.findall(head))) * TOO_FOREIGN > len(head) and not _says_something(head)
+
+
+def _says_something(head: bytes) -> bool:
+    """Words with blanks between them decode to noise; base64 that somebody took apart with blanks decodes to words."""
+    letters = re.sub(rb"[^A-Za-z0-9+/=]", b"", head)
+    ending = letters.find(b"=") + 1
+    letters = letters[: ending + (letters[ending : ending + 1] == b"=")] if ending else letters
+    return len(letters) % 4 == 0 and CONTROL.search(from_base64(letters)) is None
