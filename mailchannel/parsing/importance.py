@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from mailchannel.kernel.types import ParsedMail
 
+WORDS = {"highest": "high", "high": "high", "normal": "normal", "medium": "normal", "lowest": "low", "low": "low"}
 #: Header → how its values begin. Nonsense in one header leaves the say to the next.
 DIALECTS = {
-    "importance": {"high": "high", "normal": "normal", "medium": "normal", "low": "low"},
-    "x-priority": {"1": "high", "2": "high", "3": "normal", "4": "low", "5": "low"},
-    "priority": {"urgent": "high", "high": "high", "normal": "normal", "non-urgent": "low", "low": "low"},
-    "x-msmail-priority": {"high": "high", "normal": "normal", "low": "low"},
+    "importance": WORDS,
+    "x-priority": {"1": "high", "2": "high", "3": "normal", "4": "low", "5": "low", **WORDS},
+    "priority": {"urgent": "high", "non-urgent": "low", **WORDS},
+    "x-msmail-priority": WORDS,
 }
 NORMAL = "normal"
 

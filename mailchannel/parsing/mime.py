@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from mailchannel.kernel.types import ParsedMail, Part
@@ -16,6 +16,7 @@ from mailchannel.parsing.dates import read_date
 from mailchannel.parsing.header_block import HeaderBlock, read_headers
 from mailchannel.parsing.limits import DEFAULT, Limits, TooComplex
 from mailchannel.parsing.protection import read_protection
+from mailchannel.parsing.reports import read_report
 from mailchannel.parsing.sender import read_sender, shown
 from mailchannel.parsing.structure import Tree
 from mailchannel.parsing.unpacking import open_winmail
@@ -52,7 +53,7 @@ def parse(raw: bytes, *, size: int | None = None, limits: Limits = DEFAULT) -> P
     headers = _headers(block, limits)
     content = _content(raw, block, limits)
     sender = read_sender(block.all("from"), forgiven="from" in block.forgiven)
-    return ParsedMail(
+    mail = ParsedMail(
         message_id=next(iter(_ids(headers, "message-id")), ""),
         sender=sender.address,
         sender_problem=sender.problem,
@@ -74,6 +75,7 @@ def parse(raw: bytes, *, size: int | None = None, limits: Limits = DEFAULT) -> P
         defects=tuple(dict.fromkeys((*block.defects, *content.defects))),
         too_complex=content.too_complex,
     )
+    return replace(mail, report=read_report(mail))
 
 
 def _headers(block: HeaderBlock, limits: Limits) -> Headers:

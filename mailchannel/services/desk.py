@@ -12,7 +12,8 @@ from mailchannel.kernel.decisions import Verdict
 from mailchannel.kernel.types import ParsedMail
 from mailchannel.models import InboundMail, MailServer, OutboundMail, RawMail
 from mailchannel.parsing.importance import importance
-from mailchannel.services.reading import kind_of, manifest_of, parse_stored
+from mailchannel.parsing.kinds import kind_of
+from mailchannel.services.reading import manifest_of, parse_stored
 from tickets.api import Delivery, Notice, Piece, Reading
 
 User = AbstractBaseUser | AnonymousUser
@@ -103,8 +104,8 @@ def _delivery(state: State, error: str) -> Delivery:
 
 
 def _facts(mail: ParsedMail) -> Iterator[tuple[str, str]]:
-    kind, sign = kind_of(mail)
-    yield "Kind", f"{KINDS.get(kind, kind)} ({sign})" if sign else KINDS.get(kind, kind)
+    found = kind_of(mail)
+    yield "Kind", f"{KINDS[found.kind]} ({found.sign})" if found.sign else KINDS[found.kind]
     yield "Importance", importance(mail)
     yield "Protection", mail.protection or "neither signed nor encrypted"
 

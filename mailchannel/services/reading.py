@@ -15,7 +15,6 @@ from django.conf import settings
 from mailchannel.kernel.types import ParsedMail
 from mailchannel.models import InboundMail, RawMail
 from mailchannel.parsing import mime, protection, unpacking
-from mailchannel.parsing.automatic import automatic, bounce, bulk
 from mailchannel.parsing.limits import Limits
 
 _CLOSED = (protection.CLOSED, unpacking.CLOSED)
@@ -48,14 +47,6 @@ def parse_stored(row: InboundMail) -> ParsedMail | None:
     """Read anew, with the parser of now. None: the original is not kept any more."""
     raw = RawMail.objects.filter(pk=row.pk).first()
     return parse(raw.content, size=row.size) if raw else None
-
-
-def kind_of(mail: ParsedMail) -> tuple[str, str]:
-    """(kind, the sign of it)"""
-    for kind, sign in (("bounce", bounce(mail)), ("automatic", automatic(mail)), ("list", bulk(mail))):
-        if sign:
-            return kind, sign
-    return "letter", ""
 
 
 def remarks(mail: ParsedMail) -> list[str]:

@@ -11,9 +11,10 @@ from mailchannel.kernel.types import ParsedMail
 from mailchannel.management.commands.inspect_mail import as_json
 from mailchannel.mapping.engine import map_fields
 from mailchannel.mapping.properties import PROPERTIES
-from mailchannel.parsing.automatic import automatic, bounce, bulk
+from mailchannel.parsing.automatic import automatic, bulk
 from mailchannel.parsing.identity import identity
 from mailchannel.parsing.importance import importance
+from mailchannel.parsing.kinds import kind_of
 from mailchannel.parsing.mime import parse
 from mailchannel.parsing.quotes import new_words
 
@@ -35,7 +36,7 @@ def read(raw: bytes) -> ParsedMail:
 
 def check(mail: ParsedMail) -> None:
     storable(mail)
-    for each in (automatic, bounce, bulk, importance, new_words, as_json):
+    for each in (automatic, bulk, kind_of, importance, new_words, as_json):
         storable(each(mail))
     storable([step.because for step in map_fields(mail, RULES).steps])
     assert all(file.filename and len(file.filename.encode()) <= LONGEST_NAME for file in mail.attachments)

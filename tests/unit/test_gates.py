@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mailchannel.kernel.channel import Case, Channel, Facts, TicketFacts
 from mailchannel.kernel.decisions import MILDEST_FIRST, Outcome, Thread
-from mailchannel.kernel.types import Address, ParsedMail
+from mailchannel.kernel.types import Address, DeliveryReport, FailedRecipient, ParsedMail
 from mailchannel.pipeline import gates
 from mailchannel.pipeline.gates import GATES, acceptance_specs, check_gates
 
@@ -130,10 +130,13 @@ def test_an_answer_to_a_ticket_of_another_type_is_ignored_with_a_record() -> Non
 
 
 def test_a_bounce_is_no_request() -> None:
-    ruling = check_gates(Case(headed(X_Failed_Recipients="gone@customer.example"), CHANNEL, Facts()))
+    report = DeliveryReport("it has the header X-Failed-Recipients", (FailedRecipient("gone@customer.example"),))
+
+    ruling = check_gates(Case(replace(headed(Auto_Submitted="auto-replied"), report=report), CHANNEL, Facts()))
 
     assert ruling.value is not None
     assert ruling.value.reason == "ignored.bounce"
+    assert ruling.value.because == f"{report.sign}; it is about gone@customer.example"
 
 
 def test_the_trace_says_how_far_a_sender_is_proven() -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from mailchannel.kernel.types import Address, ParsedMail, Part
+from mailchannel.kernel.types import TEXT_KINDS, Address, DeliveryReport, ParsedMail, Part
 from mailchannel.parsing.automatic import automatic, bounce
+from mailchannel.parsing.filetype import detect
 from mailchannel.parsing.importance import importance
-from mailchannel.parsing.mime import parse
+from mailchannel.parsing.kinds import kind_of
 from mailchannel.parsing.quotes import new_words
+from mailchannel.services.reading import parse
 
 
 class Command(BaseCommand):
@@ -34,11 +38,15 @@ def _inspected(path: str) -> dict[str, Any]:
         raw = Path(path).read_bytes()
     except (OSError, ValueError) as error:
         return {"ok": False, "error": f"The file cannot be read: {error}"}
-    mail = parse(raw)
-    return {"ok": not mail.too_complex, "error": mail.too_complex, **as_json(mail)}
+    try:
+        mail = parse(raw)
+        return {"ok": not mail.too_complex, "error": mail.too_complex, **as_json(mail)}
+    except Exception as error:  # no mail may keep the others from being inspected
+        return {"ok": False, "error": f"Reading it failed: {type(error).__name__}: {error}"}
 
 
 def as_json(mail: ParsedMail) -> dict[str, Any]:
+    found = kind_of(mail)
     return {
         "message_id": mail.message_id,
         "from_name": mail.sender.name if mail.sender else _only_a_name(mail),
@@ -53,18 +61,25 @@ def as_json(mail: ParsedMail) -> dict[str, Any]:
         "reply_text": new_words(mail),
         "html": mail.html,
         "attachments": [_attachment(each) for each in mail.attachments],
+        "parts": [_part(each) for each in mail.parts],
+        "kind": found.kind.value,
+        "kind_sign": found.sign,
         "auto_submitted": automatic(mail),
         "bounce": bounce(mail),
+        "report": _report(mail.report) if mail.report else None,
         "importance": importance(mail),
+        "protection": mail.protection,
         "in_reply_to": list(mail.in_reply_to),
         "references": list(mail.references),
         "defects": list(mail.defects),
+        "too_complex": mail.too_complex,
     }
 
 
 def _only_a_name(mail: ParsedMail) -> str:
-    """`From: Reception` names somebody, though there is no address to answer to."""
-    return "" if "@" in mail.from_header else mail.from_header
+    """`From: Reception <desk>` names somebody, though there is no address to answer to."""
+    name = mail.from_header.partition("<")[0].strip(' "')
+    return "" if "@" in name else name
 
 
 def _address(address: Address) -> dict[str, str]:
@@ -78,4 +93,24 @@ def _attachment(part: Part) -> dict[str, Any]:
         "size": len(part.content),
         "content_id": part.content_id,
         "inline": part.inline,
+    }
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {
+        "number": part.number,
+        "kind": part.kind.value,
+        "content_type": part.content_type,
+        "detected": "" if part.kind in TEXT_KINDS else detect(part.content),
+        "filename": part.filename,
+        "size": len(part.content),
+        "sha256": sha256(part.content).hexdigest(),
+    }
+
+
+def _report(report: DeliveryReport) -> dict[str, Any]:
+    return {
+        "sign": report.sign,
+        "recipients": [asdict(each) for each in report.recipients],
+        "original_ids": list(report.original_ids),
     }

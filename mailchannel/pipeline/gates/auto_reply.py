@@ -35,6 +35,8 @@ def auto_reply(case: Case, options: Mapping[str, Any]) -> Finding:
     listed = _listed(case, options["auto_reply_words"])
     if listed:
         return refuses(listed)
+    if case.mail.report:
+        return passes("it is a delivery report, which another gate judges")
     why = automatic(case.mail)
     if not why:
         return passes(f"no sign of a machine, none of {len(options['auto_reply_words'])} entries of the list")

@@ -4,12 +4,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from mailchannel.kernel.channel import Case
-from mailchannel.parsing.automatic import bounce as bounce_sign
+from mailchannel.kernel.types import DeliveryReport
 from mailchannel.pipeline.gates import Finding, gate, passes, refuses
+
+MOST_NAMED = 3
 
 
 @gate("bounce", "Not a delivery report", reason="ignored.bounce")
 def bounce(case: Case, options: Mapping[str, Any]) -> Finding:
     """A report about a mail of ours is never a request; answering it would bounce again."""
-    sign = bounce_sign(case.mail)
-    return refuses(sign) if sign else passes("no delivery report, no empty return path")
+    report = case.mail.report
+    return refuses(_told(report)) if report else passes("no delivery report, no empty return path")
+
+
+def _told(report: DeliveryReport) -> str:
+    """The sign, and about whom: `… is about bo@client.example (5.1.1)`."""
+    named = [f"{each.address} ({each.status})" if each.status else each.address for each in report.recipients]
+    about = ", ".join(filter(None, named[:MOST_NAMED]))
+    if not about:
+        return report.sign
+    more = len(named) - MOST_NAMED
+    return f"{report.sign}; it is about {about}" + (f" and {more} more" if more > 0 else "")
