@@ -14,6 +14,10 @@ LONGEST_READ = 2_000
 #: The table of the standard library depends on the machine; these are what people send without a name.
 KNOWN = {
     "message/rfc822": ".eml",
+    "message/delivery-status": ".txt",
+    "message/disposition-notification": ".txt",
+    "message/feedback-report": ".txt",
+    "text/rfc822-headers": ".txt",
     "text/calendar": ".ics",
     "text/plain": ".txt",
     "text/html": ".html",
