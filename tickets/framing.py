@@ -7,40 +7,57 @@ from __future__ import annotations
 
 import base64
 import html
-import math
 import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import unquote
+from unicodedata import normalize
+from urllib.parse import unquote, urlsplit
+
+from django.conf import settings
 
 from tickets.blobs import open_blob
+from tickets.frame_height import likely_height
 from tickets.models import Attachment, Note
 from tickets.raster import HEAD_BYTES, raster_type
+
+__all__ = ["framed", "has_remote_images", "likely_height", "pictures"]
 
 #: Bigger pictures stay below the message as files; together they must not blow up the page.
 MAX_EMBEDDED_BYTES = 2_000_000
 
 # safe_html writes the source right after the tag's name and escapes every other "<", so this finds real images only.
 _IMAGE = re.compile(r'<img data-(cid|remote-src|inline)="([^"<>]*)"')
-_FOLDED = re.compile(r"<details><summary>.*?</details>", re.DOTALL)
-_BLOCK_END = re.compile(r"<(?:br|hr|/p|/div|/li|/tr|/h[1-6]|/blockquote|/pre)\b[^>]*>|\n(?=[^<]*</pre>)")
-_SPACED = re.compile(r"</(?:p|h[1-6]|blockquote|pre|ul|ol|table)>")
-_TAG = re.compile(r"<[^>]*>")
+_COLOURED = re.compile(r"<[^<>]*\b(?:color: |color=|bgcolor=)")
+
+#: A mail with colours of its own was made for white paper. Any other follows the desk into the dark.
+_WHITE = """:root { color-scheme: light; --paper: #fff; --ink: #1c1f1e; --quiet: #565c59; --link: #0b6b5d;
+  --line: #d5d5cd }"""
+_LIKE_THE_DESK = """:root { color-scheme: light dark; --paper: light-dark(#fff, #16181b);
+  --ink: light-dark(#1c1f1e, #eceeec); --quiet: light-dark(#565c59, #a7aeab); --link: light-dark(#0b6b5d, #4cc3ad);
+  --line: light-dark(#d5d5cd, #3d434a) }
+@media (prefers-color-scheme: dark) { img[src] { background: #fff; color: #1c1f1e } }"""
 
 _DOCUMENT = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src {images}; style-src 'unsafe-inline'">
 <meta name="referrer" content="no-referrer"><meta name="viewport" content="width=device-width">
 <style>
-:root {{ color-scheme: light }}
-body {{ margin: 0; padding: 12px 16px; background: #fff; color: #1c1f1e; overflow-wrap: anywhere;
+{colours}
+body {{ margin: 0; background: var(--paper); color: var(--ink); overflow-wrap: break-word;
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif }}
+body > div {{ box-sizing: border-box; min-height: 100vh; padding: 12px 16px }}
 body > div > :first-child {{ margin-top: 0 }}
+:is(p, div, li, td, th, pre, blockquote, h1, h2, h3, h4, h5, h6):not([dir], [dir] *) {{ unicode-bidi: plaintext }}
 img {{ max-width: 100%; height: auto }}
 img:not([src]):not([alt]), img:not([src])[alt=""] {{ display: none }}
 table {{ max-width: 100% }}
-a {{ color: #0b6b5d }}
+a {{ color: var(--link); overflow-wrap: anywhere }}
 pre {{ white-space: pre-wrap }}
-blockquote {{ margin: 8px 0; padding-left: 12px; border-left: 3px solid #d5d5cd; color: #565c59 }}
-summary {{ cursor: pointer; color: #565c59; font-size: 13px; margin-top: 8px }}
+blockquote {{ margin: 8px 0; padding-left: 12px; border-left: 3px solid var(--line); color: var(--quiet) }}
+summary {{ cursor: pointer; color: var(--quiet); font-size: 13px; margin-top: 8px }}
+@media (width < 640px) {{
+  * {{ max-width: 100% !important; min-width: 0 !important }}
+  table, tbody, tr, td, th, div {{ width: auto !important; height: auto !important }}
+  img {{ max-width: min(100%, 100vw - 32px) !important; height: auto !important }}
+}}
 </style></head><body>{body}</body></html>"""
 
 
@@ -52,9 +69,12 @@ def framed(note: Note, pictures: Mapping[Attachment, str], *, show_remote: bool)
     def source(match: re.Match[str]) -> str:
         kind, value = match[1], match[2]
         shown = own.get(_named(value), "") if kind == "cid" else value
-        return f'<img src="{shown}"' if shown and (kind != "remote-src" or show_remote) else "<img"
+        held = kind == "remote-src" and (not show_remote or _is_ours(html.unescape(value)))
+        return f'<img src="{shown}"' if shown and not held else "<img"
 
-    return _DOCUMENT.format(images=f"data:{remote}", body=_IMAGE.sub(source, note.clean_html))
+    colours = _WHITE if _COLOURED.search(note.clean_html) else _LIKE_THE_DESK
+    body = _IMAGE.sub(source, note.clean_html)
+    return _DOCUMENT.format(images=f"data:{remote}", colours=colours, body=body)
 
 
 def pictures(clean_html: str, attachments: Iterable[Attachment]) -> dict[Attachment, str]:
@@ -74,22 +94,32 @@ def has_remote_images(clean_html: str) -> bool:
     return any(kind == "remote-src" for kind, _ in _IMAGE.findall(clean_html))
 
 
-def likely_height(clean_html: str) -> int:
-    """Pixels the frame should begin with. A frame without an origin cannot be measured; readers can drag it taller."""
-    visible = _FOLDED.sub("<br>", clean_html)
-    lines = _TAG.sub("", _BLOCK_END.sub("\n", visible)).split("\n")
-    needed = sum(math.ceil(len(line.strip()) / 76) or 0.6 for line in lines)
-    pictures = len(_IMAGE.findall(visible)) - visible.count("<img data-remote-src")
-    margins = 18 * len(_SPACED.findall(visible)) + 8 * visible.count("</tr>")
-    return min(max(round(23 * needed) + margins + 150 * pictures + 36, 72), 640)
+def _is_ours(address: str) -> bool:
+    """A mail must not make an agent's browser ask this very installation for anything."""
+    return _place(address) == _place(settings.PUBLIC_URL)
+
+
+def _place(address: str) -> tuple[str, int | None]:
+    """Host and port; both usual ports count as one, for the first leads to the second."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "", None
+    return normalize("NFKC", unquote(host)).rstrip(".").lower(), None if port in (80, 443) else port
 
 
 def _content_id(attachment: Attachment) -> str:
-    return attachment.content_id.strip("<>")
+    return _plain(attachment.content_id)
 
 
 def _named(value: str) -> str:
-    return unquote(html.unescape(value))
+    return _plain(html.unescape(value))
+
+
+def _plain(content_id: str) -> str:
+    """Some programs encode it as RFC 2392 wants, some do not; some keep the brackets; some change its case."""
+    return "".join(unquote(content_id).split()).strip("<>").casefold()
 
 
 def _as_data(attachment: Attachment) -> str:

@@ -10,15 +10,21 @@ TAGS = frozenset(
 
 #: Go with everything inside: what they hold is not text for readers, or a browser would act on it.
 DROPPED = frozenset(
-    "applet audio base button canvas embed frame frameset head iframe input link math meta noembed noframes noscript "
-    "object option script select style svg template textarea title video xml".split()
+    "applet base canvas embed frame frameset head iframe input link math meta noembed noframes noscript "
+    "option script select style svg template title xml".split()
+)
+
+#: Become plain blocks: their words stay apart from those beside them.
+BLOCKS = frozenset(
+    "address article aside button details dialog dir fieldset figcaption figure footer form header hgroup legend main "
+    "menu nav search section summary textarea".split()
 )
 
 #: Where an image may come from once it is shown; `src` itself never survives, so stored HTML loads nothing.
 IMAGE_SOURCES = ("data-cid", "data-remote-src", "data-inline")
 
 _EVERYWHERE = ["style", "title", "dir", "lang", "align"]
-_CELL = ["colspan", "rowspan", "width", "height", "valign", "bgcolor", "nowrap"]
+_CELL = ["colspan", "rowspan", "width", "height", "valign", "bgcolor"]
 ATTRIBUTES = {
     "*": _EVERYWHERE,
     "a": ["href"],
@@ -50,15 +56,20 @@ CSS_PROPERTIES = frozenset(
         *(f"border-{side}-{part}" for side in _SIDES for part in ("color", "style", "width")),
     }
 )
-CSS_FUNCTIONS = frozenset({"rgb", "rgba", "hsl", "hsla"})
+#: A line that never breaks would be wider than the page.
+CSS_REPLACED = {("white-space", "pre"): "pre-wrap", ("white-space", "nowrap"): "normal"}
 
 #: The cost of a hostile mail grows faster than its size, so size, breadth and depth are limited before bleach runs.
 MAX_CHARACTERS = 2_000_000
 MAX_ELEMENTS = 20_000
 MAX_DEPTH = 100
-MAX_ATTRIBUTES = 30
 MAX_QUOTED_VALUES = 20_000
 MAX_WORDS_IN_TAG = 2_000
-MAX_ENTITIES = 50_000
 MAX_VALUE = 8_000
 MAX_STYLE = 4_000
+MAX_DECLARATIONS = 100
+MAX_CSS_VALUE = 300
+#: Tags, attributes and entities together, once tidied.
+MAX_MARKS = 50_000
+#: Elements with elements of their own, side by side: html5lib looks for each of them among all its neighbours again.
+MAX_BRANCHES = 3_000

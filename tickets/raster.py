@@ -15,4 +15,8 @@ def raster_type(head: bytes) -> str:
         return "image/gif"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
+    if head[4:12] == b"ftypavif":
+        return "image/avif"
+    if head[:2] == b"BM" and head[6:10] == bytes(4):
+        return "image/bmp"
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import unescape
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -10,6 +11,7 @@ from django.test import Client
 from tests.pages.conftest import NewTicket
 from tests.pages.files import PNG, File
 from tickets import pages
+from tickets.framing import likely_height
 from tickets.models import Note, Ticket
 
 REMOTE = '<p>words</p><img src="https://pictures.example/p.gif" alt="a picture">'
@@ -61,6 +63,86 @@ def test_pictures_of_the_mail_are_embedded_and_not_listed_again(desk: Client, ne
     assert "report.pdf" in page and "logo.png" not in page
 
 
+@pytest.mark.parametrize(
+    ("content_id", "source"),
+    [
+        ("logo@x", "cid:logo@x"),
+        ("logo@x", "cid:LOGO@X"),
+        ("logo@x", "CID:%6Cogo%40x"),
+        ("logo%40x", "cid:logo@x"),
+        ("<logo@x>", "cid:logo@x"),
+        ("logo@x", "cid:&lt;logo@x&gt;"),
+        ("logo 1", "cid:logo 1"),
+        ("a&b@x", "cid:a&amp;b@x"),
+    ],
+)
+def test_a_picture_is_found_however_its_name_is_written(
+    desk: Client, new_ticket: NewTicket, content_id: str, source: str
+) -> None:
+    logo = File("logo.png", "image/png", PNG, content_id=content_id, inline=True)
+
+    page = page_of(desk, new_ticket(html=f'<img src="{source}">', files=[logo]))
+
+    assert '<img src="data:image/png;base64,iVBOR' in frame_of(page)
+    assert "logo.png" not in page
+
+
+def test_a_picture_the_mail_does_not_show_is_a_file(desk: Client, new_ticket: NewTicket) -> None:
+    stray = File("stray.png", "image/png", PNG, content_id="stray@x", inline=True)
+
+    assert "stray.png" in page_of(desk, new_ticket(html="<p>words</p>", files=[stray]))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://desk.example/logout/",
+        "http://DESK.example./x",
+        "https://u@desk.example:443/x",
+        "https://d%65sk.example/",
+    ],
+)
+def test_no_picture_comes_from_this_installation(
+    desk: Client, new_ticket: NewTicket, settings: Any, address: str
+) -> None:
+    settings.PUBLIC_URL = "https://desk.example"
+    ticket = new_ticket(html=f'<img src="{address}"><img src="https://desk.example.org/p">')
+
+    page = page_of(desk, ticket, f"?images={ticket.notes.get().pk}")
+
+    assert frame_of(page).count("<img src=") == 1
+
+
+@pytest.mark.parametrize(
+    ("html", "scheme"),
+    [
+        ("<p>words</p>", "light dark"),
+        ('<p style="color: black">words</p>', "light"),
+        ('<table bgcolor="#eeeeee"><tr><td>words</td></tr></table>', "light"),
+        ("<p>color: black</p>", "light dark"),
+    ],
+)
+def test_a_mail_without_colours_of_its_own_is_dark_in_the_dark(
+    desk: Client, new_ticket: NewTicket, html: str, scheme: str
+) -> None:
+    assert f"color-scheme: {scheme};" in frame_of(page_of(desk, new_ticket(html=html)))
+
+
+def test_a_long_mail_can_be_shown_whole(desk: Client, new_ticket: NewTicket) -> None:
+    short, long = (page_of(desk, new_ticket(html="<p>words</p>" * times)) for times in (1, 100))
+
+    assert "Show the whole message" in long and "Show the whole message" not in short
+
+
+def test_the_height_follows_the_lines_one_sees() -> None:
+    paragraphs = likely_height("<p>x</p>" * 10)
+
+    assert likely_height("<div>x</div>" * 10) < paragraphs < likely_height(f"<p>{'x ' * 100}</p>" * 10)
+    assert likely_height("<p>x\n\n\n\ny</p>" * 10) == paragraphs < likely_height("<pre>x\n\n\n\ny</pre>" * 10)
+    assert likely_height("<details><summary>Quoted text</summary>" + "<p>x</p>" * 10 + "</details>") < paragraphs
+    assert likely_height('<img data-inline="x" height="400">') > 400 > likely_height('<img data-remote-src="x">')
+
+
 def test_a_picture_that_is_none_is_listed_as_a_file(desk: Client, new_ticket: NewTicket) -> None:
     liar = File("logo.png", "image/png", b"<svg onload=alert(1)>", content_id="logo@x", inline=True)
 
@@ -83,8 +165,9 @@ def test_html_is_cleaned_once_and_again_under_a_new_policy(new_ticket: NewTicket
     assert pages.cleaned(Note.objects.get(pk=note.pk)) == "<div><p>words</p></div>"
 
 
-def test_html_too_big_to_show_leaves_the_text_and_says_so(desk: Client, new_ticket: NewTicket) -> None:
-    page = page_of(desk, new_ticket(text="the words", html="<div>" * 6000))
+@pytest.mark.parametrize("html", ["<div>" * 6000, "x" * 2_000_001, "<br>" * 20_001, "<p title='x'>" * 20_001])
+def test_html_too_big_to_show_leaves_the_text_and_says_so(desk: Client, new_ticket: NewTicket, html: str) -> None:
+    page = page_of(desk, new_ticket(text="the words", html=html))
 
     assert "cannot be shown safely" in page and "the words" in page
     assert "<iframe" not in page

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from tickets.frame_height import likely_height
 from tickets.safe_html import TooBig, clean
 
 ACTIVE = {
@@ -73,6 +77,8 @@ STYLES = [
     "z-index:99", "opacity:0", "width:expression(alert(1))", "color:u\\72l(x)", "color:var(--x)", "behavior:url(x)",
     "-moz-binding:url(x)", "@import 'x'", "content:attr(x)", "width:calc(100% + 9px)", "cursor:url(x)",
     "color:" + "f(" * 3000, "color:" + "{" * 3000, "filter:progid:x", "transform:scale(99)",
+    "color:red\\", "font-family:'x", 'font-family:"x\'', "color:red}*{color:blue", "font-family:'</style>'",
+    "width:1px" + "0" * 400, "background:linear-gradient(x)", "background:url(x) image-set(y)",
 ]  # fmt: skip
 
 
@@ -89,8 +95,71 @@ def test_ordinary_formatting_survives() -> None:
 
     cleaned = clean(html)
 
-    for piece in ("color: #b00;", "text-align: center;", "<b>bold</b>", "<li>one</li>", "rgb(1, 2, 3)", 'colspan="2"'):
+    for piece in ("color: #b00;", "text-align: center", "<b>bold</b>", "<li>one</li>", "rgb(1, 2, 3)", 'colspan="2"'):
         assert piece in cleaned
+
+
+@pytest.mark.parametrize(
+    ("style", "kept"),
+    [
+        ("COLOR : Red !important", "color: Red"),
+        ("margin:0cm;mso-fareast-language:EN-US;font:11.0pt/1.5 'Segoe UI', sans-serif",
+         "margin: 0cm; font: 11.0pt/1.5 'Segoe UI', sans-serif"),
+        ("font-family:微软雅黑,Arial", "font-family: 微软雅黑,Arial"),
+        ("/* a */ color: #000 /* ; b */; /* c", "color: #000"),
+        ("background:#eee url(https://evil.example/x) no-repeat", "background-color: #eee"),
+        ("background:url(x) center rgb(250, 250, 250)", "background-color: rgb(250, 250, 250)"),
+        ("white-space:pre", "white-space: pre-wrap"),
+    ],
+)  # fmt: skip
+def test_a_plain_style_is_kept(style: str, kept: str) -> None:
+    assert f'<p style="{kept}">words</p>' in clean(f'<p style="{style}">words</p>')
+
+
+INVISIBLE = [
+    '<p style="color:#fff">words</p>',
+    '<p style="background-image:url(x);color:white">words</p>',
+    '<font color="yellow">words</font>',
+    '<table style="color:rgb(255,255,254)"><tr><td>words</td></tr></table>',
+    '<div style="background:#111"><p style="color:#000">words</p></div>',
+    '<table bgcolor="black"><tr><td><font color="#000000">words</font></td></tr></table>',
+]
+
+
+@pytest.mark.parametrize("html", INVISIBLE)
+def test_words_in_the_colour_of_their_ground_get_one_that_shows(html: str) -> None:
+    on_dark = "bgcolor" in html or "#111" in html
+
+    assert ("color: #ffffff" if on_dark else "color: #1c1f1e") in clean(html)
+
+
+VISIBLE = [
+    '<p style="background-color: navy; color: white">words</p>',
+    '<body bgcolor="#000000" text="#ffffff"><p>words</p></body>',
+    '<p style="color: #999999">small print</p>',
+    '<p style="color: transparent2">words</p>',
+]
+
+
+@pytest.mark.parametrize("html", VISIBLE)
+def test_colours_that_show_are_left_alone(html: str) -> None:
+    cleaned = clean(html)
+
+    assert "#1c1f1e" not in cleaned and cleaned.count("color: ") == html.replace("text=", "color: ").count("olor")
+
+
+def test_what_a_mail_says_of_itself_as_a_whole_is_kept() -> None:
+    cleaned = clean('<html dir="rtl"><body bgcolor="#222222" style="color:#eee;margin:9px"><p>words</p></body></html>')
+
+    assert cleaned == '<div dir="rtl" style="background-color: #222222; color: #eee"><p>words</p></div>'
+
+
+def test_links_and_quotes_show_on_a_dark_ground() -> None:
+    cleaned = clean(
+        '<body bgcolor="#000000" text="#eeeeee"><a href="https://example.com">a</a><blockquote>b</blockquote></body>'
+    )
+
+    assert cleaned.count("color: #ffffff") == 2
 
 
 @pytest.mark.req("S0-10")
@@ -103,6 +172,24 @@ def test_every_visible_word_survives_and_no_code_becomes_text() -> None:
 
     assert [word for word in ("office", "middle", "form", "custom") if word not in cleaned] == []
     assert [word for word in ("T1TLE", "RED1", "MSO1", "H1DDEN", "C0DE", "xml") if word in cleaned] == []
+
+
+def test_words_of_blocks_we_do_not_keep_stay_apart() -> None:
+    cleaned = clean("<section>one</section><article>two</article><button>three</button><textarea>four</textarea>")
+
+    assert cleaned == "<div><div>one</div><div>two</div><div>three</div><div>four</div></div>"
+
+
+def test_what_only_word_is_not_to_show_is_shown() -> None:
+    assert "Order now" in clean(
+        '<a href="https://example.com/" style="color:#fff;background:#000;mso-hide:all">Order now</a>'
+    )
+
+
+def test_lines_of_outlook_are_no_paragraphs() -> None:
+    assert clean('<p class="MsoNormal">one</p><p class="MsoNormal" style="margin:3px">two</p>') == (
+        '<div><p style="margin: 0">one</p><p style="margin: 0; margin: 3px">two</p></div>'
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,6 +233,8 @@ BOMBS = {
     "100,000 brackets": "<" * 100_000,
     "20,000 attributes": "<p " + " ".join(f"a{n}=1" for n in range(20_000)) + ">x</p>",
     "20,000 attributes in quotes": "<p " + " ".join(f'a{n}=">"' for n in range(20_001)) + ">x</p>",
+    "neighbours with children": "<p><b>x</b></p>" * 6000,
+    "marks of all kinds": "<p style='color:red'>&amp;&lt;</p>" * 19_000,
     "formatting rebuilt for ever": "".join(f"<b><p><i class=c{n}><table>" for n in range(2000)),
     "3 MB picture": f'<img src="data:image/png;base64,{"A" * 3_000_000}">',
 }
@@ -155,6 +244,46 @@ BOMBS = {
 def test_html_that_would_cost_too_much_is_refused_before_it_does(html: str) -> None:
     with pytest.raises(TooBig):
         clean(html)
+
+
+COSTLY = {
+    "16,000 styles": "".join(f'<p style="color:#{n:06x};margin:{n}px">x</p>' for n in range(16_000)),
+    "2 MB of styles": ("<p style='" + "color:red;" * 390 + "'>x</p>") * 500,
+    "2 MB of nothing in styles": ("<p style='" + ";,:" * 1300 + "'>x</p>") * 490,
+    "2 MB of half comments in styles": ("<p style='" + "/*" * 1950 + "'>x</p>") * 490,
+    "scripts between words": ("<script></script>" + "x" * 80) * 19_000,
+    "unknown elements between words": ("<x></x>" + "x" * 90) * 19_000,
+    "as many neighbours as may be": "<p><b>x</b></p>" * 2900,
+    "49,000 entities": "&amp;" * 49_000,
+    "lines": "<pre>" + "x\n" * 900_000 + "</pre>",
+    "blank links": ("<a href='" + "\x01" * 7900 + "'>x</a>") * 250,
+    "tables in tables": ("<table><tr><td>" * 30 + "x" + "</td></tr></table>" * 30) * 200,
+    "pictures": "<img src='https://example.com/x.png'>" * 19_000,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("html", COSTLY.values(), ids=COSTLY.keys())
+def test_the_costliest_html_we_show_is_shown_in_seconds(html: str) -> None:
+    began = time.process_time()
+
+    likely_height(clean(html))
+
+    assert time.process_time() - began < 5, "2 on an idle machine, see bench/README.md"
+
+
+def test_two_readers_at_once_get_each_their_own_mail() -> None:
+    mails = [f"<p>{name * 400}</p>" * 20 for name in "abcd"]
+
+    with ThreadPoolExecutor(4) as pool:
+        cleaned = list(pool.map(clean, mails * 8))
+
+    assert cleaned == [f"<div>{each}</div>" for each in mails] * 8
+
+
+@pytest.mark.parametrize("html", ["<p>a<x></x>&#1;b</p>", "<p title='&#1;'>ab</p>", "a\x0bb", "&#xFFFF;&#xD800;"])
+def test_letters_xml_has_no_place_for_are_no_error(html: str) -> None:
+    clean(html)
 
 
 def test_a_small_bomb_does_not_grow() -> None:
@@ -182,4 +311,13 @@ def test_history_is_open_when_there_is_nothing_else() -> None:
 
 
 def test_a_mail_cannot_fold_its_own_words() -> None:
-    assert clean("<details><summary>safe</summary>hidden</details>") == "<div>safehidden</div>"
+    assert clean("<details><summary>safe</summary>hidden</details>") == "<div><div><div>safe</div>hidden</div></div>"
+
+
+def test_history_with_answers_between_its_lines_is_open() -> None:
+    cleaned = clean(
+        '<p>See below.</p><div class="gmail_quote">On Monday: <blockquote>one?</blockquote><p>Yes.</p>'
+        "<blockquote>two?</blockquote></div>"
+    )
+
+    assert "<details open>" in cleaned
