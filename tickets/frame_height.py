@@ -19,7 +19,7 @@ _LINE = 23
 _LETTERS = 72  # of a line, beside the lists on an ordinary screen
 _PADDING = 40
 _LEAST = 72
-_GAPS = {"p": 15, "h1": 44, "h2": 34, "h3": 28, "blockquote": 16, "pre": 15, "/ul": 15, "/ol": 15, "/tr": 8, "hr": 17}
+_GAPS = {"p": 15, "h1": 44, "h2": 34, "h3": 28, "blockquote": 16, "pre": 15, "/ul": 15, "/ol": 15, "/tr": 12, "hr": 17}
 _PICTURE = 150
 _TALLEST_PICTURE = 500
 

@@ -269,16 +269,16 @@ def test_the_costliest_html_we_show_is_shown_in_seconds(html: str) -> None:
 
     likely_height(clean(html))
 
-    assert time.process_time() - began < 5, "2 on an idle machine, see bench/README.md"
+    assert time.process_time() - began < 5, "it takes 2 on an idle machine"
 
 
 def test_two_readers_at_once_get_each_their_own_mail() -> None:
-    mails = [f"<p>{name * 400}</p>" * 20 for name in "abcd"]
+    mails = [f"<p>{name}</p>" * 1000 for name in "abcd"]  # long enough for the readers to take turns
 
     with ThreadPoolExecutor(4) as pool:
-        cleaned = list(pool.map(clean, mails * 8))
+        cleaned = list(pool.map(clean, mails * 2))
 
-    assert cleaned == [f"<div>{each}</div>" for each in mails] * 8
+    assert cleaned == [f"<div>{each}</div>" for each in mails] * 2
 
 
 @pytest.mark.parametrize("html", ["<p>a<x></x>&#1;b</p>", "<p title='&#1;'>ab</p>", "a\x0bb", "&#xFFFF;&#xD800;"])
