@@ -15,11 +15,8 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 
 from tickets.blobs import open_blob
-from tickets.frame_height import likely_height
 from tickets.models import Attachment, Note
 from tickets.raster import HEAD_BYTES, raster_type
-
-__all__ = ["framed", "has_remote_images", "likely_height", "pictures"]
 
 #: Bigger pictures stay below the message as files; together they must not blow up the page.
 MAX_EMBEDDED_BYTES = 2_000_000

@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db.models import Count, Max, Prefetch, QuerySet
 
 from tickets import framing, history, hooks
+from tickets.frame_height import likely_height
 from tickets.models import Attachment, Note, TemplateField, Ticket, TicketEvent
 from tickets.safe_html import POLICY_VERSION, TooBig, clean
 
@@ -125,7 +126,7 @@ def _message(
     return Message(
         note=note,
         frame=framing.framed(note, pictures, show_remote=show_remote) if html else "",
-        height=framing.likely_height(html),
+        height=likely_height(html),
         files=[each for each in attachments if each not in pictures],
         delivery=delivery,
         held_back=not show_remote and framing.has_remote_images(html),

@@ -16,7 +16,7 @@ from tickets import html_policy as policy
 from tickets.models import Ticket
 from tickets.safe_html import clean
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 class Seen(HTMLParser):

@@ -17,7 +17,7 @@ from tests.hostile.mails import cases, file, mail, multipart, text
 from tickets.models import Ticket
 from tickets.services import assign, reply_as_agent, set_status
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 MARKUP = {
     "ML-35-script": "<script>alert(1)</script>",

@@ -25,7 +25,7 @@ from tests.hostile.mails import (
 )
 from tickets.models import Ticket
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 TOO_COMPLEX = "failed.too_complex"
 
@@ -238,7 +238,6 @@ BIG = {
 }
 
 
-@pytest.mark.slow
 @cases(BIG)
 def test_a_mail_of_thirty_megabytes_is_a_ticket(case: Callable[[], bytes], receive: Receive) -> None:
     raw = case()
@@ -252,7 +251,6 @@ def test_a_mail_of_thirty_megabytes_is_a_ticket(case: Callable[[], bytes], recei
     assert row.raw.content == raw
 
 
-@pytest.mark.slow
 def test_ml_23_a_mail_of_a_hundred_megabytes_is_listed_as_too_big(receive: Receive, server: MailServer) -> None:
     raw = mail(body=(b"x" * 998 + b"\r\n") * 100_000)
 

@@ -13,7 +13,7 @@ from tests.hostile.mails import cases, html, mail
 from tickets.models import Note, Ticket
 from tickets.safe_html import TooBig, clean
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 HTML_BOMBS = {
     "ML-36-6000-nested": lambda: "<div>" * 6_000 + "x" + "</div>" * 6_000,

@@ -11,7 +11,7 @@ from django.test import Client
 from tests.pages.conftest import NewTicket
 from tests.pages.files import PNG, File
 from tickets import pages
-from tickets.framing import likely_height
+from tickets.frame_height import likely_height
 from tickets.models import Note, Ticket
 
 REMOTE = '<p>words</p><img src="https://pictures.example/p.gif" alt="a picture">'
