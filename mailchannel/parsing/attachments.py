@@ -8,9 +8,9 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from mailchannel.kernel.types import TEXT_KINDS, Part, PartKind
-from mailchannel.parsing.filenames import invented_name, safe_name
+from mailchannel.parsing.filenames import invented_name, safe_name, shortened
 from mailchannel.parsing.header_block import read_headers
-from mailchannel.parsing.limits import DEFAULT
+from mailchannel.parsing.limits import DEFAULT, Limits
 from mailchannel.parsing.structure import Node
 from mailchannel.parsing.words import readable
 
@@ -22,7 +22,7 @@ CALENDARS = frozenset({"text/calendar", "text/x-vcalendar", "application/ics"})
 CONTENT_ID_IN_HTML = re.compile(r"cid:([^\"'\s)>]{1,300})")  # in lower case: a search for that is far quicker
 
 
-def read_parts(leaves: Iterable[Node], html: str) -> tuple[Part, ...]:
+def read_parts(leaves: Iterable[Node], html: str, limits: Limits) -> tuple[Part, ...]:
     """One part per leaf, in the order of the mail, each followed by what was unpacked from it.
 
     An attached mail is one file and stays closed.
@@ -32,7 +32,7 @@ def read_parts(leaves: Iterable[Node], html: str) -> tuple[Part, ...]:
     for leaf in leaves:
         parts.append(_part(leaf, shown))
         parts += (_shown_inline(part, shown) for part in leaf.unpacked)
-    return tuple(parts)
+    return tuple(replace(part, filename=shortened(part.filename, limits.name)) for part in parts)
 
 
 def content_id(node: Node) -> str:

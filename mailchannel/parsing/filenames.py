@@ -6,8 +6,6 @@ import mimetypes
 import re
 import unicodedata
 
-from mailchannel.parsing.limits import DEFAULT
-
 #: Cut first, so that a hostile name of a megabyte costs nothing.
 LONGEST_READ = 2_000
 
@@ -34,8 +32,7 @@ def safe_name(name: str) -> str:
     text = unicodedata.normalize("NFKC", name[:LONGEST_READ])
     text = "".join(" " if c in "\t\r\n" else c for c in text if c in "\t\r\n" or unicodedata.category(c)[0] != "C")
     text = re.split(r"[/\\]", text.rstrip("/\\ "))[-1]
-    text = " ".join(text.split()).strip(". ") if set(text.strip()) <= {".", " "} else " ".join(text.split()).strip()
-    return _shortened(text, DEFAULT.name)
+    return " ".join(text.split()).strip(". ") if set(text.strip()) <= {".", " "} else " ".join(text.split()).strip()
 
 
 def invented_name(content_type: str, number: str) -> str:
@@ -44,11 +41,11 @@ def invented_name(content_type: str, number: str) -> str:
     return f"attachment-{number}{ending}"
 
 
-def _shortened(name: str, most: int) -> str:
+def shortened(name: str, most: int) -> str:
     """At most so many bytes; the ending is kept, because it says what to open the file with."""
     if len(name.encode()) <= most:
         return name
     stem, dot, ending = name.rpartition(".")
-    tail = f"{dot}{ending}" if stem and len(ending.encode()) <= 20 else ""
+    tail = f"{dot}{ending}" if stem and len(ending.encode()) <= min(20, most - 2) else ""
     head = (stem if tail else name).encode()[: most - len(tail.encode())]
     return head.decode("utf-8", "ignore").rstrip() + tail

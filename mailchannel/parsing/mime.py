@@ -104,6 +104,6 @@ def _content(raw: bytes, block: HeaderBlock, limits: Limits) -> _Content:
     if not body.text.strip() and (unpacked.text or unpacked.html):
         body = as_body([Piece(unpacked.text, unpacked.html)], limits)
     protection = read_protection(root, body.text)
-    parts = read_parts(root.leaves(), body.html)
+    parts = read_parts(root.leaves(), body.html, limits)
     defects = (*tree.defects, *unpacked.defects, *protection.defects)
     return _Content(body.text, body.html, parts, root.content_type, str(protection), defects)

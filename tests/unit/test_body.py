@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import binascii
 import time
+from dataclasses import replace
 
 import pytest
 
-from mailchannel.parsing.filenames import safe_name
+from mailchannel.parsing.filenames import safe_name, shortened
 from mailchannel.parsing.html_text import html_to_text
+from mailchannel.parsing.limits import DEFAULT
 from mailchannel.parsing.mime import parse
 from mailchannel.parsing.transfer import decode_transfer
 
@@ -78,10 +81,25 @@ def test_a_file_name_is_safe_to_show(name: str, safe: str) -> None:
 
 
 def test_a_long_file_name_keeps_its_ending() -> None:
-    name = safe_name("ä" * 600 + ".pdf")
+    name = shortened(safe_name("ä" * 600 + ".pdf"), 200)
 
-    assert len(name.encode()) <= 200
+    assert 190 < len(name.encode()) <= 200
     assert name.endswith("ä.pdf")
+    assert shortened("plan.document", 5) == "plan."
+
+
+@pytest.mark.parametrize("most", [30, 220])
+def test_how_long_a_name_may_be_is_a_limit_of_the_installation(most: int) -> None:
+    long = b"x" * 235 + b".txt"
+    raw = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nHello\nbegin 644 %b\n%b`\nend\n--b\n" % (
+        long,
+        binascii.b2a_uu(b"hello"),
+    )
+    raw += b"Content-Disposition: attachment; filename=%b\n\nhello\n--b--\n" % long
+
+    files = parse(raw, limits=replace(DEFAULT, name=most)).attachments
+
+    assert [(len(each.filename), each.filename[-5:]) for each in files] == [(most, "x.txt")] * 2
 
 
 @pytest.mark.parametrize(
