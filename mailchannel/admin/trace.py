@@ -28,6 +28,7 @@ _STAGES = {
     "map": "{code} ← {verdict}",
     "file": "Attachment",
     "notice": "Notice",
+    "report": "Delivery report",
 }
 
 

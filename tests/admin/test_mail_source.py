@@ -99,6 +99,13 @@ def test_every_byte_can_be_seen(administrator: Client, new_source: NewSource, bo
     assert shown(administrator, new_source(b"Subject: x\n\n" + body)) == ["Subject: x", text]
 
 
+@pytest.mark.parametrize(
+    "raw", ["Subject: caf\xe9\r\n\r\nth\xe9", "Subject: caf\xe9\n\nth\xe9", "Subject: caf\xe9\n\r\nth\xe9"]
+)
+def test_the_last_letter_before_an_end_is_shown(administrator: Client, new_source: NewSource, raw: str) -> None:
+    assert shown(administrator, new_source(raw.encode("latin-1"))) == ["Subject: café", "thé"]
+
+
 @pytest.mark.parametrize("letter", ["x", "€"])
 def test_only_the_beginning_of_a_large_mail_is_shown(administrator: Client, new_source: NewSource, letter: str) -> None:
     url = new_source(b"Subject: x\n\n" + letter.encode() * 2 * LONGEST_SOURCE)
