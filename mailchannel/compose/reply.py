@@ -41,10 +41,11 @@ def compose_reply(letter: Letter) -> bytes:
     """The whole mail, CRLF line ends.
 
     The headers are written here, line by line: no value can add a line, because control characters go first, and no
-    long message id is torn or encoded, as the standard library's folding does.
+    long message id is torn or encoded, as the standard library's folding does. Addresses may hold letters beyond ASCII
+    (RFC 6532); whether they can be sent is between the mail servers.
     """
     head = "".join(f"{name}: {value}\r\n" for name, value in _headers(letter))
-    return head.encode("ascii") + _body(letter)
+    return head.encode() + _body(letter)
 
 
 def _headers(letter: Letter) -> Iterator[tuple[str, str]]:

@@ -57,6 +57,12 @@ def test_no_value_adds_a_header_line_or_stops_the_answer(hostile: str) -> None:
     assert max(len(line) for line in raw.split(b"\r\n")) <= 998
 
 
+def test_an_address_may_hold_letters_beyond_ascii() -> None:
+    raw = compose_reply(replace(LETTER, to="jürgen@customer.example", cc=("zoë@customer.example",)))
+
+    assert "To: jürgen@customer.example\r\nCc: zoë@customer.example\r\n".encode() in raw
+
+
 def test_long_ids_are_neither_torn_nor_encoded() -> None:
     long = tuple(f"{'x' * 150}{n}@mail.example" for n in range(15))
 
