@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from mailchannel.kernel.decisions import Outcome
@@ -53,7 +53,7 @@ def fetch(server: MailServer, *, wait: float = 0, progress: Progress = _silent) 
     """
     try:
         return _fetch(server, wait, progress)
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         log.exception("fetching %s failed because of the database", server.name)
         return Report(server.name, error=f"The database does not answer as it should: {error}")
 
@@ -90,8 +90,6 @@ def _attempt(server: MailServer, lease: Lease, tally: Tally, progress: Progress)
     except StorageTrouble as error:
         server.update(last_error=str(error), last_error_field="", last_error_at=timezone.now())
         return error
-    except DatabaseError:
-        raise
     except Exception as error:
         log.exception("fetching %s failed in a way nobody planned", server.name)
         note = f"Fetching stopped unexpectedly ({type(error).__name__}); the log of the worker says more."

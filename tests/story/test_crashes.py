@@ -168,9 +168,11 @@ def hoard() -> None:
     bytearray(10**12)
 
 
-@pytest.mark.parametrize("burden", [spin, hoard, signal.pause])
+@pytest.mark.parametrize(
+    ("burden", "reason"), [(spin, "failed.died"), (hoard, "failed.parse"), (signal.pause, "failed.died")]
+)
 def test_a_second_attempt_that_costs_too_much_is_ended_and_the_others_go_on(
-    burden: Callable[[], object], new_server: NewServer, settings: Any, monkeypatch: pytest.MonkeyPatch
+    burden: Callable[[], object], reason: str, new_server: NewServer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.MAIL_LIMITS = {**settings.MAIL_LIMITS, "seconds": 1}
     server = new_server()
@@ -187,6 +189,7 @@ def test_a_second_attempt_that_costs_too_much_is_ended_and_the_others_go_on(
     settling.settle(server)
 
     assert dict(InboundMail.objects.values_list("pk", "outcome")) == {poison.pk: "failed", good.pk: "opened"}
+    assert InboundMail.objects.get(pk=poison.pk).reason == reason
 
 
 def test_two_workers_without_a_lease_make_each_ticket_once(

@@ -36,11 +36,11 @@ class Command(BaseCommand):
             mailbox = find(server)
             if mailbox.status != MailServer.Status.ACTIVE:
                 raise NotActive(f"{mailbox} is {mailbox.get_status_display().lower()}.")
+            channel = freeze(mailbox)
             deliveries = [(path, accept(mailbox, read(path), transport="pipe")) for path in files]
         except (DatabaseError, InterfaceError, OSError, NotActive) as error:
             self.stderr.write(f"Not kept, please deliver again later: {error}")
             sys.exit(EX_TEMPFAIL)
-        channel = freeze(mailbox)
         for path, kept in deliveries:
             self._settle(kept, channel)
             self.stdout.write(json_line(self._line(path, kept.row)))
@@ -50,7 +50,7 @@ class Command(BaseCommand):
         try:
             settle_kept([kept], channel)
             kept.row.refresh_from_db()
-        except StorageTrouble as trouble:
+        except (StorageTrouble, DatabaseError, InterfaceError) as trouble:
             self.stderr.write(str(trouble))
 
     def _line(self, path: str, row: InboundMail) -> dict[str, Any]:
