@@ -10,14 +10,17 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from mailchannel.models import FolderMapping, MailServer
+from mailchannel.models import FolderMapping, InboundMail, MailServer
 from mailchannel.models.secrets import Secrets
+from mailchannel.services.push import accept
+from mailchannel.services.settle import settle
 from tests.servers.mailbox import Mailbox
 from tests.servers.smtp import SmtpSink
 from tickets.models import TemplateField, TicketTemplate, TicketType
 
 Role = FolderMapping.Role
 NewServer = Callable[..., MailServer]
+Receive = Callable[[bytes], InboundMail]
 
 MAPPING = {
     "title": "subject",
@@ -74,6 +77,19 @@ def new_server(template: TicketTemplate) -> NewServer:
         return server
 
     return make
+
+
+@pytest.fixture
+def receive(server: MailServer) -> Receive:
+    """`receive(raw)`: what became of the mail. Which mail server takes it in, a fixture `server` of the tests says."""
+
+    def take_in(raw: bytes) -> InboundMail:
+        row = accept(server, raw, transport="forwarding").row
+        settle(server)
+        row.refresh_from_db()
+        return row
+
+    return take_in
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ class MailDefaultsAdmin(Base):
             values = {spec.name: form.cleaned_data[spec.name] for spec in FILE_SPECS}
             file_settings.save_system_wide(values, by=_person(request), changes=form.changes())
 
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:  # type: ignore[override]
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The service has recorded it already."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

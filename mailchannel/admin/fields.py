@@ -80,24 +80,23 @@ def form_field(spec: FieldSpec, value: Any, *, stored_secret: bool = False) -> f
 def inheriting_field(spec: FieldSpec, own: Any, common: Any) -> forms.Field:
     """A setting a mail server may leave to the system: `own` is its value or None, `common` what counts without one."""
     plain: dict[str, Any] = {"label": spec.label, "help_text": spec.help, "required": False, "initial": own}
-    shown = dict([*spec.choices, (True, "yes"), (False, "no")]).get(common, common)
     if spec.kind is Kind.SWITCH:
         plain["initial"] = "" if own is None else str(own)
         return forms.TypedChoiceField(
-            choices=[("", _left(shown)), ("True", "Yes"), ("False", "No")],
+            choices=[("", _left("yes" if common else "no")), ("True", "Yes"), ("False", "No")],
             coerce=lambda typed: typed == "True",
             empty_value=None,
             **plain,
         )
     if spec.kind is Kind.CHOICE:
-        return forms.ChoiceField(choices=[("", _left(shown)), *spec.choices], **plain)
+        return forms.ChoiceField(choices=[("", _left(dict(spec.choices)[common])), *spec.choices], **plain)
     listed = "" if isinstance(common, list | tuple) else f" ({common})"
     plain["help_text"] = f"{spec.help} Left empty: as the system defaults say{listed}."
     return _MAKERS[spec.kind](spec, plain, False)
 
 
-def _left(shown: Any) -> str:
-    return f"As the system defaults say ({str(shown)[:1].lower()}{str(shown)[1:]})"
+def _left(shown: str) -> str:
+    return f"As the system defaults say ({shown[:1].lower()}{shown[1:]})"
 
 
 def _text(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:

@@ -11,8 +11,10 @@ from django.utils.timezone import localtime
 from mailchannel.kernel.specs import with_defaults
 from mailchannel.mapping.properties import PROPERTIES
 from mailchannel.models import FolderMapping, MailServer
+from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.services import file_settings
+from mailchannel.services.spec_check import spec_problems
 from tickets.api import template_fields
 
 Role = FolderMapping.Role
@@ -87,6 +89,8 @@ def _left_out(accept: dict[str, Any]) -> Iterator[str]:
 
 def _files(server: MailServer) -> str:
     rules = file_settings.in_force(server)
+    if any(spec_problems(FILE_SPECS, rules)):
+        return "Not clear yet: one of the attachment rules has to be mended first."
     listed = rules["attachment_extensions"]
     kept = {
         "restrict": f"All but {_quoted(listed, 'and')}" if listed else "All but programs and scripts",

@@ -14,7 +14,7 @@ from mailchannel.admin.step import Group, Section, Step
 from mailchannel.models import Alias, AllowedDomain
 from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
-from mailchannel.services import file_settings, validation
+from mailchannel.services import file_settings, notices, validation
 
 
 class StartField(forms.SplitDateTimeField):
@@ -36,13 +36,18 @@ class ReadingStep(FolderStep):
 
     class Meta(Step.Meta):
         fields = ("sync_start", "alert_to")
-        widgets = {"alert_to": forms.CheckboxSelectMultiple}
-        labels = {"alert_to": "The team to tell"}
 
     sync_start = StartField(
         label="Ignore mail before",
         required=False,
         help_text="Left empty: the moment you publish. Older mail stays untouched.",
+    )
+    alert_to = forms.ModelMultipleChoiceField(
+        notices.reachable(),
+        label="The team to tell",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="When a file is left out. Listed is everybody with a mail address.",
     )
 
     def groups(self) -> Sequence[Group]:
@@ -57,7 +62,6 @@ class ReadingStep(FolderStep):
             self.fields["sync_start"].required = True
             self.fields["sync_start"].help_text = "Older mail stays untouched."
         self._add_lists()
-        self._limit_people()
         checks = {f"accept-{name}": check for name, check in validation.LINE_CHECKS.items()}
         checks |= {f"files-{name}": check for name, check in file_settings.CHECKS.items()}
         for name, check in checks.items():
@@ -92,13 +96,6 @@ class ReadingStep(FolderStep):
         )
         server.aliases.all().delete()
         Alias.objects.bulk_create(Alias(server=server, address=address) for address in self.cleaned_data["aliases"])
-
-    def _limit_people(self) -> None:
-        """Only people a mail can reach."""
-        people = self.fields["alert_to"]
-        assert isinstance(people, forms.ModelMultipleChoiceField)  # noqa: S101 - Django makes it one
-        people.queryset = people.queryset.filter(is_active=True).exclude(email="") if people.queryset else None
-        people.help_text = "When a file is left out. Listed is everybody with a mail address."
 
     def _add_lists(self) -> None:
         server = self.instance

@@ -19,8 +19,8 @@ from mailchannel.pipeline.gates.authentication import authenticated
 from mailchannel.pipeline.returned import match_report
 from mailchannel.pipeline.threads import match_thread
 
-#: A report about a mail of ours comes from whatever server it comes from: only these end it before it is told.
-BEFORE_REPORTS = frozenset({"duplicate.same_message", "ignored.before_start_date", "failed.too_complex"})
+#: A report about a mail of ours comes from whatever server it comes from: only these gates end it before it is told.
+BEFORE_REPORTS = frozenset({"duplicate", "before_start"})
 REPORTED = "accepted.bounce"
 
 
@@ -32,7 +32,8 @@ def decide(mail: ParsedMail, channel: Channel, facts: Facts) -> Decision:
     returned = match_report(mail, facts)
     trace = gates.steps + returned.steps + thread.steps + fields.steps + files.steps
     draft = _draft(mail, channel, returned.value if returned.value.number else thread.value, fields.value, files.value)
-    if returned.value.number and not (gates.value and gates.value.reason in BEFORE_REPORTS):
+    ended = any(step.verdict == "refuse" and step.code in BEFORE_REPORTS for step in gates.steps)
+    if returned.value.number and not ended:
         return Decision(Outcome.ADDED, REPORTED, trace, draft)
     if gates.value:
         return Decision(gates.value.outcome, gates.value.reason, trace, draft)

@@ -13,6 +13,7 @@ from mailchannel.kernel.decisions import Decision, Draft, Outcome
 from mailchannel.kernel.types import DeliveryReport, ParsedMail, Part
 from mailchannel.models import InboundMail, OutboundMail
 from mailchannel.pipeline.decide import REPORTED, decide
+from mailchannel.pipeline.gates import GATES
 from mailchannel.pipeline.returned import report_in_words
 from mailchannel.services import manifest
 from mailchannel.services.facts import Question, gather
@@ -87,10 +88,16 @@ def _report(each: Read, draft: Draft, channel: Channel) -> Written:
     text = report_in_words(report)
     undelivered = any(recipient.for_good for recipient in report.recipients)
     if undelivered:
-        OutboundMail.objects.filter(message_id__in=report.original_ids).update(
-            state=OutboundMail.State.RETURNED, error=text
-        )
+        _mark_returned(report, text)
     return add_report(number=draft.thread.number, text=text, undelivered=undelivered, files=draft.attachments)
+
+
+def _mark_returned(report: DeliveryReport, text: str) -> None:
+    """Only the mail it is likeliest about: reports name the earlier ones of the conversation as well."""
+    named = OutboundMail.objects.filter(message_id__in=report.original_ids)
+    ours = frozenset(named.values_list("message_id", flat=True))
+    original = next((each for each in report.original_ids if each in ours), "")
+    named.filter(message_id=original).update(state=OutboundMail.State.RETURNED, error=text)
 
 
 def _answer(each: Read, draft: Draft, channel: Channel) -> Written:
@@ -163,10 +170,11 @@ def _end(each: Read, decision: Decision, written: Written | None, version: int) 
 def _because(decision: Decision) -> str:
     """What decided, for the mail log; nothing for a mail that ended as mail should."""
     if decision.outcome in (Outcome.OPENED, Outcome.ADDED):
-        stage, verdict = "report", "pass"
+        said = (step.because for step in decision.trace if (step.stage, step.verdict) == ("report", "pass"))
     else:
-        stage, verdict = "gate", "refuse"
-    return next((step.because for step in decision.trace if (step.stage, step.verdict) == (stage, verdict)), "")
+        refused = (step for step in decision.trace if (step.stage, step.verdict) == ("gate", "refuse"))
+        said = (step.because for step in refused if GATES[step.code].reason == decision.reason)
+    return next(said, "")
 
 
 def headline(mail: ParsedMail) -> dict[str, str]:

@@ -13,7 +13,8 @@ from mailchannel.kernel.types import ParsedMail
 from mailchannel.models import InboundMail, MailServer, OutboundMail, RawMail
 from mailchannel.parsing.importance import importance
 from mailchannel.parsing.kinds import kind_of
-from mailchannel.services.reading import manifest_of, parse_stored
+from mailchannel.services.manifest import row_of
+from mailchannel.services.reading import parse_stored
 from tickets.api import Delivery, Notice, Piece, Reading
 
 User = AbstractBaseUser | AnonymousUser
@@ -69,7 +70,8 @@ def mail_reading(note_id: int, user: User) -> Reading | None:
     if row is None:
         return None
     mail = parse_stored(row)
-    manifest: Sequence[Mapping[str, Any]] = row.manifest or (manifest_of(mail) if mail else [])
+    #: A mail that was settled before verdicts on its files were kept has none.
+    manifest: Sequence[Mapping[str, Any]] = row.manifest or [row_of(part) for part in (mail.parts if mail else ())]
     return Reading(
         facts=[*(_facts(mail) if mail else []), *_authentication(row)],
         oddities=list(dict.fromkeys(mail.defects)) if mail else ["The original of this mail is not kept any more."],

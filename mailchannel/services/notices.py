@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
 from mailchannel.compose.headers import message_id
 from mailchannel.compose.notice import compose_notice, to_sender, to_team
-from mailchannel.compose.reply import Letter
+from mailchannel.compose.reply import LONGEST_SUBJECT, Letter
 from mailchannel.kernel.channel import Channel
 from mailchannel.kernel.decisions import Draft, Step
 from mailchannel.kernel.specs import with_defaults
@@ -55,7 +58,7 @@ class Occasion:
 
     @property
     def subject(self) -> str:
-        return self.mail.subject or "(no subject)"
+        return self.mail.subject[:LONGEST_SUBJECT] or "(no subject)"
 
 
 def tell_of_stripped(
@@ -97,7 +100,8 @@ def _tell_sender(occasion: Occasion, ours: frozenset[str], sender: Authenticatio
 
 
 def _tell_team(occasion: Occasion, ours: frozenset[str]) -> tuple[Step, ...]:
-    people = [email for email in _team(occasion.server) if not is_ours(email, ours)]
+    emails = dict.fromkeys(person.email.lower() for person in team(occasion.server))
+    people = [email for email in emails if not is_ours(email, ours)]
     if not people:
         return ()
     hour = timezone.now() - timedelta(hours=1)
@@ -110,9 +114,14 @@ def _tell_team(occasion: Occasion, ours: frozenset[str]) -> tuple[Step, ...]:
     return (Step("notice", "team", "queued", f"{', '.join(people)} are told what was left out"),)
 
 
-def _team(server: MailServer) -> list[str]:
-    people = server.alert_to.filter(is_active=True).exclude(email="").order_by("pk")
-    return list(dict.fromkeys(email.lower() for email in people.values_list("email", flat=True)))
+def reachable() -> QuerySet[Any]:
+    """People who sign in here and can be told something by mail."""
+    return get_user_model()._default_manager.filter(is_active=True).exclude(email="")
+
+
+def team(server: MailServer) -> QuerySet[Any]:
+    """Who of them is told of trouble with this mail server."""
+    return reachable().filter(pk__in=server.alert_to.values("pk")).order_by("pk")
 
 
 def _page(row: InboundMail) -> str:

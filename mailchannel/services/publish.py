@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from mailchannel.kernel.specs import FieldSpec
 from mailchannel.models import FolderMapping, MailServer
+from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.senders import SENDERS
-from mailchannel.services import audit
+from mailchannel.services import audit, file_settings
 from mailchannel.services.audit import Person
 from mailchannel.services.spec_check import spec_problems
 from mailchannel.services.validation import TARGETS, folder_problems
@@ -132,7 +133,7 @@ PERSONAL_ADDRESS = (
 
 
 def _specs(prefix: str, specs: tuple[FieldSpec, ...], stored: dict[str, object]) -> Iterator[Problem]:
-    step = "reading" if prefix == "accept-" else "connection"
+    step = "reading" if prefix in ("accept-", "files-") else "connection"
     for name, text in spec_problems(specs, stored):
         yield Problem(step, prefix + name, text)
 
@@ -141,6 +142,7 @@ def _reading(server: MailServer) -> Iterator[Problem]:
     if server.protocol in TRANSPORTS and TRANSPORTS[server.protocol].has_folders:
         yield from _folders(server)
     yield from _specs("accept-", acceptance_specs(), server.acceptance)
+    yield from _specs("files-", FILE_SPECS, file_settings.in_force(server))
 
 
 def _folders(server: MailServer) -> Iterator[Problem]:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from hashlib import sha256
-from typing import Any
 
 from django.conf import settings
 
@@ -20,7 +17,7 @@ from mailchannel.parsing.limits import Limits
 _CLOSED = (protection.CLOSED, unpacking.CLOSED)
 _ENCRYPTED = "The mail is encrypted"
 LONGEST_SOURCE = 500_000  # bytes shown; the download has all of it
-_END_OF_HEADERS = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_END_OF_HEADERS = re.compile(rb"\r?\n\r?\n|\r\r")
 #: What a browser would not show, or would let reorder what stands around it.
 _UNSEEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
@@ -55,32 +52,19 @@ def remarks(mail: ParsedMail) -> list[str]:
     return [mail.too_complex, *hidden] if mail.too_complex else hidden
 
 
-def manifest_of(mail: ParsedMail) -> list[Mapping[str, Any]]:
-    """The parts of a mail that was settled before verdicts on its files were kept, in the form they are kept in."""
-    return [
-        {
-            "number": part.number,
-            "filename": part.filename,
-            "content_type": part.content_type,
-            "size": len(part.content),
-            "sha256": sha256(part.content).hexdigest(),
-            "kind": part.kind.value,
-        }
-        for part in mail.parts
-    ]
-
-
 def source(raw: bytes) -> Source:
     shown = raw[:LONGEST_SOURCE]
+    cut = len(raw) > len(shown)
     end = _END_OF_HEADERS.search(shown)
-    headers, body = (shown[: end.start()], shown[end.end() :]) if end else (shown, b"")
-    return Source(_as_text(headers), _as_text(body), len(raw) > len(shown))
+    if end is None:
+        return Source(_as_text(shown, cut=cut), "", cut)
+    return Source(_as_text(shown[: end.start()]), _as_text(shown[end.end() :], cut=cut), cut)
 
 
-def _as_text(piece: bytes) -> str:
-    """UTF-8 where it is; otherwise a character a byte, so that nothing is lost. The last character may be cut off."""
+def _as_text(piece: bytes, *, cut: bool = False) -> str:
+    """UTF-8 where it is; otherwise a character a byte, so that nothing is lost. `cut`: half a character may end it."""
     try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(piece)
+        text = codecs.getincrementaldecoder("utf-8")().decode(piece, final=not cut)
     except UnicodeDecodeError:
         text = piece.decode("latin-1")
     lines = text.replace("\r\n", "\n").replace("\r", "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -14,6 +15,7 @@ from django.test import Client
 
 from mailchannel.models import InboundMail, MailDefaults, MailServer
 from mailchannel.services.file_settings import in_force
+from mailchannel.services.publish import problems
 from mailchannel.services.push import accept
 from mailchannel.services.settle import settle
 from tests.admin.typing import typed_reading
@@ -110,6 +112,46 @@ def test_a_mail_server_has_rules_of_its_own_or_the_systems(administrator: Client
     assert server.attachments == {}
 
 
+def test_a_list_of_the_system_does_not_disturb_the_page_of_a_mail_server(
+    administrator: Client, server: MailServer
+) -> None:
+    MailDefaults(attachments={"attachment_extensions": ["exe"], "attachment_max_mb": 1}).save()
+
+    html = page(administrator, f"/admin/mailchannel/mailserver/{server.pk}/reading/")
+
+    assert "As the system defaults say (all but the listed ones)" in html
+    assert "as the system defaults say (1)" in html
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ({"attachment_max_mb": "many"}, "Maximum attachment size (MB): this must be a whole number."),
+        ({"attachment_max_mb": 151}, "Maximum attachment size (MB): the largest allowed value is 150."),
+        ({"attachment_extension_rule": "some"}, "File types: this must be one of restrict, allow, off."),
+        ({"attachment_extensions": "exe"}, "Listed file types: this must be a list of texts."),
+        ({"notify_stripped": "yes"}, "this must be yes or no"),
+    ],
+)
+@pytest.mark.parametrize("whose", ["own", "system"])
+def test_a_broken_rule_keeps_a_mail_server_from_being_published(
+    whose: str, rules: dict[str, Any], said: str, administrator: Client, server: MailServer
+) -> None:
+    if whose == "own":
+        MailServer.objects.update(attachments=rules)
+    else:
+        MailDefaults(attachments=rules).save()
+    server.refresh_from_db()
+
+    (problem,) = (each for each in problems(server) if each.step == "reading")
+
+    assert said in problem.text
+    assert problem.field == f"files-{next(iter(rules))}"
+    review = page(administrator, f"/admin/mailchannel/mailserver/{server.pk}/review/")
+    assert said in html.unescape(review)
+    assert f"/reading/#id_{problem.field}" in review
+
+
 def test_saving_what_is_stored_changes_nothing(administrator: Client, server: MailServer) -> None:
     own = {
         "files-notify_stripped": "True",
@@ -170,7 +212,11 @@ def test_the_page_of_a_mail_shows_what_became_of_each_part(administrator: Client
     assert "Attachment files contain invalid content type: the name ends in txt." in html
     assert "looks like image/png" in html
     assert "left out" in html
+    assert ">Became</th>" in html
     assert "<script>alert" not in html
+
+    InboundMail.objects.update(outcome="ignored")
+    assert ">Would have become</th>" in page(administrator, f"/admin/mailchannel/inboundmail/{mail.pk}/change/")
 
 
 # --- Restoring --------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from email.message import EmailMessage
 from io import StringIO
 from itertools import count
@@ -15,15 +14,16 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone
 
-from mailchannel.models import InboundMail, MailDefaults, MailServer, OutboundMail
+from mailchannel.models import MailDefaults, MailServer, OutboundMail
 from mailchannel.models.secrets import Secrets
 from mailchannel.services import notices, outbox
 from mailchannel.services.config import freeze
 from mailchannel.services.config_file import ConfigError, apply, export, plan, read
 from mailchannel.services.file_settings import save_system_wide
 from mailchannel.services.push import accept
-from mailchannel.services.settle import settle
-from tests.fixtures import NewServer
+from mailchannel.services.settle import StorageTrouble, settle
+from tests.fixtures import NewServer, Receive
+from tests.servers.fixtures import Failpoint
 from tests.servers.smtp import SmtpSink
 from tickets.models import Attachment, Ticket
 
@@ -31,7 +31,6 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde"
 _serial = count(1)
-Receive = Callable[..., InboundMail]
 
 
 def mail_with(*files: tuple[str, bytes], sender: str = "Ann Weber <ann@customer.example>", **headers: str) -> bytes:
@@ -50,17 +49,6 @@ def mail_with(*files: tuple[str, bytes], sender: str = "Ann Weber <ann@customer.
 @pytest.fixture
 def server(new_server: NewServer, smtp_sink: SmtpSink) -> MailServer:
     return new_server(sink=smtp_sink)
-
-
-@pytest.fixture
-def receive(server: MailServer) -> Receive:
-    def take_in(raw: bytes) -> InboundMail:
-        row = accept(server, raw, transport="forwarding").row
-        settle(server)
-        row.refresh_from_db()
-        return row
-
-    return take_in
 
 
 def send_all() -> None:
@@ -201,12 +189,34 @@ def test_one_mail_server_sends_only_so_many_notices_an_hour(receive: Receive, se
     assert "Support sent 60 automatic mails" in row.trace[-1]["because"]
 
 
-def test_settling_again_after_a_crash_tells_nobody_twice(receive: Receive, server: MailServer) -> None:
-    row = receive(mail_with(("Alter.txt", PNG)))
+def test_settling_again_after_a_crash_tells_nobody_twice(server: MailServer, failpoint: Failpoint) -> None:
+    row = accept(server, mail_with(("Alter.txt", PNG)), transport="forwarding").row
+    failpoint("settle.ticket_written:1:enospc")
 
+    with pytest.raises(StorageTrouble):
+        settle(server)
+    assert not OutboundMail.objects.exists()
+    settle(server)
     settle(server)
 
     assert OutboundMail.objects.get().cause == f"files of mail {row.pk}"
+
+
+def test_a_sender_with_letters_beyond_ascii_is_told_like_everybody(receive: Receive) -> None:
+    raw = mail_with(("Alter.txt", PNG), sender="jurgen@customer.example")
+
+    row = receive(raw.replace(b"jurgen@", "jürgen@".encode()))
+
+    assert row.outcome == "opened"
+    assert OutboundMail.objects.get().recipients == ["jürgen@customer.example"]
+
+
+def test_a_notice_does_not_carry_what_a_stranger_wrote_at_length(receive: Receive) -> None:
+    raw = mail_with(("Alter.txt", PNG)).replace(b"Printer on fire", b"buy this\r\n " * 1_000)
+
+    receive(raw)
+
+    assert 1 < bytes(OutboundMail.objects.get().raw).count(b"buy") < 200
 
 
 def test_without_an_outgoing_server_nothing_piles_up(new_server: NewServer) -> None:
@@ -294,6 +304,23 @@ def test_settings_come_from_a_file_and_go_back_into_one(draft: None, agent: User
     assert "attachment_names: null" in exported
     assert "alert_to:\n      - mara" in exported
     assert stored.version == before  # it was never published
+
+
+def test_who_left_is_in_no_file(draft: None, agent: User, tmp_path: Path) -> None:
+    apply(read(SETTINGS, folder=tmp_path))
+    User.objects.update(is_active=False)
+
+    exported = export()
+
+    assert "alert_to: []" in exported
+    assert plan(read(exported, folder=tmp_path)) == []
+
+
+def test_a_broken_rule_is_named_by_its_key(draft: None, agent: User, tmp_path: Path) -> None:
+    MailServer.objects.update(attachments={"attachment_max_mb": "many"}, status="draft")
+
+    with pytest.raises(ConfigError, match=r"\.attachments\.attachment_max_mb: Maximum attachment size"):
+        apply(read("mail_servers: [{name: Support, status: active}]", folder=tmp_path))
 
 
 def test_null_takes_a_rule_back(draft: None, agent: User, tmp_path: Path) -> None:

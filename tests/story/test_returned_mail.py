@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
 
-from mailchannel.models import InboundMail, MailServer, OutboundMail
+from mailchannel.models import MailServer, OutboundMail
 from mailchannel.services import outbox
 from mailchannel.services.desk import deliveries
-from mailchannel.services.push import accept
-from mailchannel.services.settle import settle
-from tests.fixtures import NewServer
+from tests.fixtures import NewServer, Receive
 from tests.letters import letter
 from tests.servers.smtp import SmtpSink
 from tickets.models import Note, Ticket
 from tickets.services import reply_as_agent
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
-
-Receive = Callable[[bytes], InboundMail]
 
 
 def report(original: str, *, action: str = "failed", status: str = "5.1.1", said: str = "550 No such user") -> bytes:
@@ -65,17 +63,6 @@ def server(new_server: NewServer, smtp_sink: SmtpSink) -> MailServer:
 
 
 @pytest.fixture
-def receive(server: MailServer) -> Receive:
-    def take_in(raw: bytes) -> InboundMail:
-        row = accept(server, raw, transport="forwarding").row
-        settle(server)
-        row.refresh_from_db()
-        return row
-
-    return take_in
-
-
-@pytest.fixture
 def answered(receive: Receive, agent: User) -> OutboundMail:
     """An answer that was sent, on a ticket that waits for the customer."""
     receive(letter())
@@ -105,6 +92,42 @@ def test_the_answer_itself_says_that_it_came_back(receive: Receive, answered: Ou
 
     told = deliveries([answered.note_id or 0])[answered.note_id or 0]
     assert (told.label, told.tone) == ("came back", "bad") and "550 No such user" in told.detail
+
+
+def test_earlier_answers_that_the_report_names_did_arrive(
+    receive: Receive, answered: OutboundMail, agent: User
+) -> None:
+    reply_as_agent(ticket=Ticket.objects.get(), agent=agent, text="Did it help?")
+    second = OutboundMail.objects.latest("pk")
+    answers = f"References: <{answered.message_id}> <{second.message_id}>".encode()
+
+    receive(report(second.message_id).replace(b"MIME-Version", answers + b"\r\nMIME-Version", 1))
+
+    states = dict(OutboundMail.objects.values_list("pk", "state"))
+    assert states == {answered.pk: OutboundMail.State.SENT, second.pk: OutboundMail.State.RETURNED}
+
+
+def test_a_report_from_before_the_start_date_stays_untouched(
+    receive: Receive, answered: OutboundMail, server: MailServer
+) -> None:
+    server.sync_start = timezone.now() + timedelta(hours=1)
+    server.acceptance = {"auto_reply_words": ["undelivered"]}
+
+    row = receive(report(answered.message_id))
+
+    assert (row.outcome, row.ticket_id) == ("ignored", None)
+
+
+def test_the_page_of_the_report_says_what_was_decided(
+    receive: Receive, answered: OutboundMail, agent: User, client: Client
+) -> None:
+    row = receive(report(answered.message_id))
+    client.force_login(agent)
+
+    page = client.get(f"/admin/mailchannel/inboundmail/{row.pk}/change/").content.decode()
+
+    assert "<b>Delivery report</b>" in page
+    assert ">Became</th>" in page
 
 
 def test_a_delay_is_told_and_changes_nothing(receive: Receive, answered: OutboundMail) -> None:

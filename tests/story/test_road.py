@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import connection
+from django.db import IntegrityError, InterfaceError, InternalError, connection
 
 from mailchannel.compose.headers import reply_address
 from mailchannel.models import InboundMail, MailServer, OutboundMail
@@ -161,9 +163,78 @@ def refusing_to_write() -> Iterator[None]:
         off, on = "SET default_transaction_read_only = on", "SET default_transaction_read_only = off"
     with connection.cursor() as cursor:
         cursor.execute(off)
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute(on)
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(on)
+
+
+@pytest.mark.parametrize("trouble", [IntegrityError("odd"), InterfaceError("odd")])
+def test_a_database_error_nobody_planned_is_an_answer_and_stands_on_the_mail_servers_page(
+    trouble: Exception, dovecot: Mailbox, new_server: NewServer
+) -> None:
+    server = new_server(dovecot)
+    dovecot.deliver(letter())
+
+    with failing("INSERT", "rawmail", trouble):
+        report = fetch(server)
+
+    server.refresh_from_db()
+    assert "odd" in report.error
+    assert type(trouble).__name__ in server.last_error
+    assert fetch(server).opened == 1
+
+
+def test_a_database_that_is_gone_is_an_answer(dovecot: Mailbox, new_server: NewServer) -> None:
+    server = new_server(dovecot)
+
+    with failing("", "", InterfaceError("connection already closed")):
+        assert "connection already closed" in fetch(server).error
+
+
+def test_a_kept_mail_is_delivered_whatever_happens_next(new_server: NewServer, tmp_path: Path) -> None:
+    new_server()
+    (tmp_path / "mail.eml").write_bytes(letter())
+
+    with failing("UPDATE", "attempts", InternalError("read-only")):
+        call_command("receive_mail", str(tmp_path / "mail.eml"), server="Support", stdout=StringIO(), stderr=StringIO())
+
+    assert InboundMail.objects.get().outcome == "received"
+
+
+def test_a_mail_is_only_taken_where_it_can_be_judged(new_server: NewServer, tmp_path: Path) -> None:
+    new_server()
+    (tmp_path / "mail.eml").write_bytes(letter())
+
+    with failing("SELECT", "fieldmapping", InternalError("broken")), pytest.raises(SystemExit, match="75"):
+        call_command("receive_mail", str(tmp_path / "mail.eml"), server="Support", stderr=StringIO())
+
+    assert not InboundMail.objects.exists()
+
+
+@contextmanager
+def failing(verb: str, table: str, error: Exception) -> Iterator[None]:
+    """Every statement of this kind that names the table, or column, fails."""
+
+    def execute(run: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith(verb) and table in sql:
+            raise error
+        return run(sql, params, many, context)
+
+    with connection.execute_wrapper(execute):
+        yield
+
+
+def test_the_log_says_why_in_the_words_of_the_gate_that_decided(dovecot: Mailbox, new_server: NewServer) -> None:
+    settings = {"trusted_authentication_server": "mx.example.com", "hold_failed_authentication": True}
+    server = new_server(dovecot, acceptance={**settings, "blocked_senders": ["*@customer.example"]})
+    dovecot.deliver(letter(Authentication_Results="mx.example.com; dmarc=fail"))
+    fetch(server)
+
+    row = InboundMail.objects.get()
+    assert row.reason == "ignored.blocked"
+    assert row.because == "ann@customer.example is blocked by *@customer.example"
 
 
 EVERY_KIND = {

@@ -139,6 +139,17 @@ def test_a_bounce_is_no_request() -> None:
     assert ruling.value.because == f"{report.sign}; it is about gone@customer.example"
 
 
+def test_only_recipients_with_an_address_are_named_in_a_bounce() -> None:
+    nobody, gone = FailedRecipient("", status="5.1.1"), FailedRecipient("gone@customer.example", status="5.1.1")
+
+    told = [
+        check_gates(Case(replace(MAIL, report=DeliveryReport("a sign", to)), CHANNEL, Facts())).value
+        for to in ((nobody,), (nobody, gone))
+    ]
+
+    assert [each and each.because for each in told] == ["a sign", "a sign; it is about gone@customer.example (5.1.1)"]
+
+
 def test_the_trace_says_how_far_a_sender_is_proven() -> None:
     proven = headed(Authentication_Results="mx.example.com; dmarc=pass header.from=customer.example")
 

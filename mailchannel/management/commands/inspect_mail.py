@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser
 from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from mailchannel.parsing.filetype import detect
 from mailchannel.parsing.importance import importance
 from mailchannel.parsing.kinds import kind_of
 from mailchannel.parsing.quotes import new_words
+from mailchannel.services.manifest import row_of
 from mailchannel.services.reading import parse
 
 
@@ -97,15 +97,7 @@ def _attachment(part: Part) -> dict[str, Any]:
 
 
 def _part(part: Part) -> dict[str, Any]:
-    return {
-        "number": part.number,
-        "kind": part.kind.value,
-        "content_type": part.content_type,
-        "detected": "" if part.kind in TEXT_KINDS else detect(part.content),
-        "filename": part.filename,
-        "size": len(part.content),
-        "sha256": sha256(part.content).hexdigest(),
-    }
+    return {**row_of(part), "detected": "" if part.kind in TEXT_KINDS else detect(part.content)}
 
 
 def _report(report: DeliveryReport) -> dict[str, Any]:

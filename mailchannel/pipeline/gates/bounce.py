@@ -19,9 +19,9 @@ def bounce(case: Case, options: Mapping[str, Any]) -> Finding:
 
 def _told(report: DeliveryReport) -> str:
     """The sign, and about whom: `… is about bo@client.example (5.1.1)`."""
-    named = [f"{each.address} ({each.status})" if each.status else each.address for each in report.recipients]
-    about = ", ".join(filter(None, named[:MOST_NAMED]))
-    if not about:
+    known = [each for each in report.recipients if each.address]
+    if not known:
         return report.sign
-    more = len(named) - MOST_NAMED
+    about = ", ".join(f"{each.address} ({each.status})" if each.status else each.address for each in known[:MOST_NAMED])
+    more = len(known) - MOST_NAMED
     return f"{report.sign}; it is about {about}" + (f" and {more} more" if more > 0 else "")

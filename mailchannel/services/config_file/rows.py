@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
@@ -17,6 +16,7 @@ from mailchannel.services import validation
 from mailchannel.services.config_file.file import Entry
 from mailchannel.services.config_file.problems import ConfigError, Problem
 from mailchannel.services.config_file.schema import TARGETS
+from mailchannel.services.notices import reachable
 from tickets.api import BUILT_IN_KEYS, TicketField, template_fields, ticket_type_ids
 
 
@@ -74,9 +74,8 @@ def _people(entry: Entry, names: Sequence[str]) -> list[Any]:
     """People by user name or mail address; somebody without an address could not be told anything."""
     found: list[Any] = []
     problems: list[Problem] = []
-    people = get_user_model()._default_manager.filter(is_active=True).exclude(email="")
     for place, name in enumerate(names):
-        person = people.filter(Q(username=name) | Q(email__iexact=name)).order_by("pk").first()
+        person = reachable().filter(Q(username=name) | Q(email__iexact=name)).order_by("pk").first()
         if person is None:
             text = f"nobody active with a mail address is called “{name}” or has this address."
             problems.append(entry.problem(f"alert_to[{place}]", text))

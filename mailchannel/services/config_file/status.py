@@ -60,6 +60,8 @@ def _path(server: MailServer, problem: publish.Problem) -> str:
         return "ticket.mapping"
     if dash and group == "accept":
         return f"accept.{name}".replace(f".{NESTED}_", f".{NESTED}.")
+    if dash and group == "files":
+        return f"attachments.{name}"
     if dash and group == "sending":
         secret = f"sending_{name}"
         return f"secrets.{secret}" if secret in secret_names(server.protocol) else f"sending.{name}"
