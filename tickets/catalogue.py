@@ -10,11 +10,27 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 from tickets.fields import BUILT_IN_KEYS, TicketField
-from tickets.models import FieldKind, Offer, TemplateField, Ticket, TicketTemplate, TicketType
+from tickets.models import (
+    Department,
+    FieldKind,
+    Offer,
+    Process,
+    Service,
+    TemplateField,
+    Ticket,
+    TicketTemplate,
+    TicketType,
+)
+from tickets.models.routing import Named
 
 MODULES = tuple(TicketType.Module.values)
 TEMPLATE_STATUSES = tuple(TicketTemplate.Status.values)
 FIELD_KINDS = tuple(FieldKind.values)
+NAMED: Mapping[str, type[Named]] = {
+    "departments": Department,
+    "services": Service,
+    "processes": Process,
+}
 
 
 class CatalogueError(Exception):
@@ -52,9 +68,24 @@ def silent_offer(*, template_id: int, name: str) -> int:
     return offer.pk
 
 
-def catalogue() -> dict[str, list[dict[str, Any]]]:
-    """Every type and template as plain data, in the shape of a settings file."""
+@transaction.atomic
+def save_names(kind: str, names: Sequence[str]) -> None:
+    """Makes the departments, services or processes these; what tickets belong to stays. Raises KeyError."""
+    rows = NAMED[kind]._default_manager
+    rows.exclude(name__in=names).filter(**{"tickets": None}).delete()
+    stored = set(rows.values_list("name", flat=True))
+    rows.bulk_create(NAMED[kind](name=name) for name in dict.fromkeys(names) if name not in stored)
+
+
+def named(kind: str) -> list[str]:
+    """The names of all departments, services or processes. Raises KeyError."""
+    return list(NAMED[kind]._default_manager.values_list("name", flat=True))
+
+
+def catalogue() -> dict[str, list[Any]]:
+    """Every type, template, department, service and process as plain data, in the shape of a settings file."""
     return {
+        **{kind: named(kind) for kind in NAMED},
         "ticket_types": [{"name": each.name, "module": each.module} for each in TicketType.objects.all()],
         "templates": [_exported(each) for each in _templates()],
     }

@@ -42,7 +42,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A new ticket as a channel wants it. `template` and the keys of `fields` are names of TicketTemplate rows."""
+    """A new ticket as a channel wants it. `template` and the keys of `fields` are names of TicketTemplate rows.
+
+    `department`, `service` and `process` are names, too; one that exists no more leaves the ticket without.
+    """
 
     template: str
     title: str
@@ -54,6 +57,9 @@ class Opening:
     fields: Mapping[str, Any] | None = None
     restricted: Sequence[str] = ()
     related: str = ""
+    department: str = ""
+    service: str = ""
+    process: str = ""
 
 
 @transaction.atomic(savepoint=False)

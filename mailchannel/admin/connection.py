@@ -15,10 +15,10 @@ from django.core.exceptions import ValidationError
 from mailchannel.admin.accounts import TwoAccounts
 from mailchannel.admin.fields import LinesField
 from mailchannel.admin.step import Group, Section, Step
-from mailchannel.models import MailServer
+from mailchannel.models import Alias, MailServer
 from mailchannel.senders import SENDERS
 from mailchannel.services import check, validation, vault
-from mailchannel.services.publish import PERSONAL_ADDRESS
+from mailchannel.services.readiness import PERSONAL_ADDRESS
 from mailchannel.transports import TRANSPORTS
 
 WHEN = ("fetch_every_minutes", "skip_times", "timeout_ms", "max_tries", "cool_off_minutes")
@@ -69,17 +69,32 @@ class ConnectionStep(TwoAccounts):
         for spec in self.sending().specs:
             self.fields[self.sending().name(spec)].label = f"Sending {spec.label.lower()}"
         self.add_same_account()
+        self.fields["aliases"] = LinesField(
+            label="Other addresses of this mailbox",
+            required=False,
+            commas=True,
+            rows=2,
+            initial=[row.address for row in self.instance.aliases.all()] if self.instance.pk else [],
+            check=partial(validation.each, validation.address),
+            help_text="Typed or pasted, with commas or one a line. Mail to them counts as mail to us.",
+        )
+
+    def save_rows(self) -> None:
+        server = self.instance
+        server.aliases.all().delete()
+        Alias.objects.bulk_create(Alias(server=server, address=address) for address in self.cleaned_data["aliases"])
 
     def sections(self) -> Iterator[Section]:
         names = [self.reading().name(spec) for spec in self.reading().specs]
         where = [name for name in names if name in ("host", "port", "encryption")]
-        yield Section("Which mailbox is it?", self.bound(("name", "address", "reply_to", "protocol")))
+        yield Section("Which mailbox is it?", self.bound(("name", "address", "aliases", "reply_to", "protocol")))
         yield Section("How do we reach it?", self.bound(where))
         yield Section("Sign in", self.bound(name for name in names if name not in where))
         yield Section("How do we send answers?", self.bound(self._sending_names()))
         yield Section("When?", self.bound(WHEN))
 
     def clean(self) -> dict[str, Any]:
+        self.check_with("name", self._own_name)
         self.check_with("address", _own_mailbox)
         self.check_with("reply_to", validation.address)
         self.check_with("skip_times", partial(validation.each, validation.skip_time))
@@ -92,6 +107,11 @@ class ConnectionStep(TwoAccounts):
         tried = copy(self.instance)
         self.store_groups(tried)
         return check.stored(tried)
+
+    def _own_name(self, name: str) -> str:
+        if MailServer.objects.filter(name=name).exclude(pk=self.instance.live.pk).exists():
+            raise ValidationError("Another mail server has this name already. Choose another one.")
+        return name
 
     def _sending_names(self) -> list[str]:
         """Server first, then the account: the switch stands before the fields it makes needless."""

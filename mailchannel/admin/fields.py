@@ -103,6 +103,10 @@ def _text(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:
     return forms.CharField(max_length=500, validators=[_no_control_characters], **common)
 
 
+def _paragraph(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:
+    return forms.CharField(max_length=5_000, widget=forms.Textarea(attrs={"rows": 6}), **common)
+
+
 def _secret(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:
     return SecretField(stored=stored, max_length=10_000, **common)
 
@@ -125,6 +129,7 @@ def _lines(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field
 
 _MAKERS: Mapping[Kind, Callable[[FieldSpec, dict[str, Any], bool], forms.Field]] = {
     Kind.TEXT: _text,
+    Kind.PARAGRAPH: _paragraph,
     Kind.SECRET: _secret,
     Kind.INTEGER: _integer,
     Kind.SWITCH: _switch,

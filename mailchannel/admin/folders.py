@@ -1,4 +1,7 @@
-"""The folders of a mailbox in the reading step: ticked in the live list, or typed where there is none."""
+"""Second step: which folders are read, from when on, and where mail goes afterwards.
+
+Folders are ticked in the live list, or typed where there is none.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ from django import forms
 from django.utils.datastructures import MultiValueDict
 
 from mailchannel.admin.fields import LinesField
-from mailchannel.admin.step import Step
+from mailchannel.admin.step import Group, Section, Step
 from mailchannel.models import FolderMapping
 from mailchannel.services import validation
+from mailchannel.services.trouble import TROUBLE_SPECS
 from mailchannel.transports import TRANSPORTS, Folder
 
 Role = FolderMapping.Role
@@ -48,10 +52,56 @@ class FolderChoice:
     others: str  # one a line
 
 
-class FolderStep(Step):
-    """A step with the folder fields, for protocols that have folders."""
+class StartField(forms.SplitDateTimeField):
+    """Date and time in two boxes of the browser's own."""
 
+    def __init__(self, **options: Any) -> None:
+        widget = forms.SplitDateTimeWidget(
+            date_attrs={"type": "date", "aria-label": "Date"},
+            time_attrs={"type": "time", "step": "1", "aria-label": "Time"},
+            date_format="%Y-%m-%d",
+            time_format="%H:%M:%S",
+        )
+        super().__init__(widget=widget, **options)
+
+
+class FoldersStep(Step):
+    slug = "folders"
+    title = "Folders"
     live: Sequence[Folder] = ()  # what the mailbox has, once it was asked
+
+    class Meta(Step.Meta):
+        fields = ("sync_start",)
+
+    sync_start = StartField(
+        label="Ignore mail before",
+        required=False,
+        help_text="Left empty: the moment you publish. Older mail stays untouched.",
+    )
+
+    def groups(self) -> Sequence[Group]:
+        return (Group("trouble-", "trouble", TROUBLE_SPECS),) if self.has_folders else ()
+
+    def build(self) -> None:
+        self.add_folders()
+        if self.instance.published_at:
+            self.fields["sync_start"].required = True
+            self.fields["sync_start"].help_text = "Older mail stays untouched."
+
+    def sections(self) -> Iterator[Section]:
+        if self.has_folders:
+            yield Section("Which folders do we read?", (), partial="admin/mailchannel/_folder_choice.html")
+        yield Section("From when on?", self.bound(("sync_start",)))
+        if self.has_folders:
+            yield Section(
+                "Where does mail go afterwards?",
+                self.bound(("success", "fail", "exclusion")),
+                "Mail is moved, never deleted. A folder that does not exist is created when the first mail goes there.",
+            )
+            yield Section("And mail that cannot be processed?", self.bound(f"trouble-{s.name}" for s in TROUBLE_SPECS))
+
+    def save_rows(self) -> None:
+        self.save_folders()
 
     @property
     def has_folders(self) -> bool:

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.http import HttpRequest
 
 from mailchannel.admin.connection import ConnectionStep
-from mailchannel.admin.reading import ReadingStep
+from mailchannel.admin.folders import FoldersStep
 from mailchannel.models import MailServer
 from mailchannel.services import audit, check
 from mailchannel.services.check import Candidate, Finding, Level
@@ -47,7 +47,7 @@ def try_connection(request: HttpRequest, form: ConnectionStep) -> Probe:
     return Probe(True, findings)
 
 
-def list_folders(request: HttpRequest, form: ReadingStep) -> Probe:
+def list_folders(request: HttpRequest, form: FoldersStep) -> Probe:
     if _too_often(request):
         return Probe(True, [_PATIENCE])
     folders, findings = check.folders(check.stored(form.instance))

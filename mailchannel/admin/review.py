@@ -13,14 +13,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 
 from mailchannel.admin import probe, wizard
 from mailchannel.admin.promise import promises
 from mailchannel.admin.routes import step_url
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.models import MailServer
-from mailchannel.services import publish
-from mailchannel.services.publish import NotReady, Problem
+from mailchannel.services import drafts, publish, versions
+from mailchannel.services.publish import NotReady
+from mailchannel.services.readiness import Problem, problems
 
 if TYPE_CHECKING:
     from mailchannel.admin.server import MailServerAdmin
@@ -43,16 +45,19 @@ def show(
     if not server.published_at and wizard.first_open(server) != "review":
         messages.info(request, f"“{wizard.TITLES[wizard.first_open(server)]}” comes first.")
         return redirect(step_url(wizard.first_open(server), server))
+    settings = drafts.working_copy(server)
     context = admin.page_context(request, server, "review") | {
-        "promises": promises(server),
-        "hints": [_hint(server, problem) for problem in publish.problems(server)],
+        "promises": promises(settings),
+        "hints": [_hint(server, problem) for problem in problems(settings)],
+        "pending": versions.pending(server),
+        "fetching": server.lease_until is not None and server.lease_until > timezone.now(),
         "editable": admin.may_edit(request, server),
         "may_publish": admin.may_publish(request),
         "runs": server.runs.all()[:RECENT],
         "outcomes": _outcomes(server),
         "log_url": f"{reverse('admin:mailchannel_inboundmail_changelist')}?server={server.pk}",
         "probe": seen or probe.Probe(),
-        "previous": (step_url("ticket", server), wizard.TITLES["ticket"]),
+        "previous": (step_url("answers", server), wizard.TITLES["answers"]),
     }
     return TemplateResponse(request, "admin/mailchannel/review.html", context)
 
@@ -67,6 +72,38 @@ def look(admin: MailServerAdmin, request: HttpRequest, server: MailServer) -> Ht
     if not request.headers.get("HX-Request"):
         return show(admin, request, server, seen)
     return TemplateResponse(request, "admin/mailchannel/_findings.html", {"probe": seen})
+
+
+def publish_now(admin: MailServerAdmin, request: HttpRequest, server: MailServer) -> HttpResponse:
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    if not admin.may_publish(request) or not request.user.is_authenticated:
+        raise PermissionDenied
+    try:
+        publish.publish(server, by=request.user, rest="rest" in request.POST)
+        server.refresh_from_db()
+        messages.success(request, _published(server))
+    except NotReady as error:
+        messages.error(request, f"Not yet: {error}")
+    return redirect(step_url("review", server))
+
+
+def discard(admin: MailServerAdmin, request: HttpRequest, server: MailServer) -> HttpResponse:
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    if not admin.may_edit(request, server) or not request.user.is_authenticated:
+        raise PermissionDenied
+    if drafts.discard(server, by=request.user):
+        messages.success(request, "The changes that were not published are gone.")
+    return redirect(step_url("review", server))
+
+
+def _published(server: MailServer) -> str:
+    if server.status == MailServer.Status.PAUSED:
+        return f"Version {server.version} of {server} is published. It stays paused until you resume it."
+    if server.version > 1:
+        return f"Version {server.version} of {server} is in force from now on."
+    return f"{server} is live. Its mail becomes tickets from now on."
 
 
 def _switch(service: Callable[..., None], done: str) -> Callable[..., HttpResponse]:
@@ -86,7 +123,8 @@ def _switch(service: Callable[..., None], done: str) -> Callable[..., HttpRespon
 
 
 SWITCHES = {
-    "publish": _switch(publish.publish, "{} is live. Its mail becomes tickets from now on."),
+    "publish": publish_now,
+    "discard": discard,
     "pause": _switch(publish.pause, "{} is paused. Mail stays in the mailbox until you resume."),
     "resume": _switch(publish.resume, "{} is live again."),
 }

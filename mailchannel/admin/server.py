@@ -17,10 +17,11 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.views.decorators.debug import sensitive_post_parameters
 
-from mailchannel.admin import review, wizard
+from mailchannel.admin import review, versions, wizard
 from mailchannel.admin.routes import step_url
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import SecretUnreadable
+from mailchannel.services import drafts
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[MailServer]  # a type argument the class does not take at run time
@@ -49,7 +50,9 @@ class MailServerAdmin(Base):
         ]
         look = path("<int:pk>/look/", self._route(review.look), name=_name("look"))
         page = path("<int:pk>/review/", self._route(review.show), name=_name("review"))
-        return [*steps, *switches, look, page, *super().get_urls()]
+        past = path("<int:pk>/versions/", self._route(versions.show), name=_name("versions"))
+        back = path("<int:pk>/versions/<int:number>/restore/", self._route(versions.restore), name=_name("restore"))
+        return [*steps, *switches, look, page, past, back, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MailServer]:
         return super().get_queryset(request).defer("secrets")
@@ -86,12 +89,13 @@ class MailServerAdmin(Base):
             "opts": self.opts,
             "server": server,
             "stored_name": str(server) if server.pk else "New mail server",
-            "title": wizard.TITLES[slug],
+            "title": wizard.TITLES.get(slug, "Versions"),
             "subtitle": None,
             "may_delete": server.pk is not None and self.has_delete_permission(request, server),
             "stepper": wizard.stepper(server, slug),
             "tone": TONES[server.status],
             "status_text": status_text(server),
+            "has_draft": server.pk is not None and drafts.draft_of(server) is not None,
         }
 
     @admin.display(description="State")
@@ -116,9 +120,9 @@ class MailServerAdmin(Base):
 
     def _route(self, view: View, **fixed: Any) -> View:
         @wraps(view)
-        def routed(request: HttpRequest, pk: int) -> HttpResponse:
+        def routed(request: HttpRequest, pk: int, **named: Any) -> HttpResponse:
             try:
-                return view(self, request, self._load(request, pk), **fixed)
+                return view(self, request, self._load(request, pk), **fixed, **named)
             except SecretUnreadable as error:
                 messages.error(request, str(error))
                 return redirect("admin:mailchannel_mailserver_changelist")

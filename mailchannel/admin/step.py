@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms.utils import ErrorDict
+from django.utils import timezone
 
-from mailchannel.admin.fields import SecretField, form_field, inheriting_field
+from mailchannel.admin.fields import LinesField, SecretField, form_field, inheriting_field
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import Secrets
+from mailchannel.services import validation
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[MailServer]  # a type argument the class does not take at run time
@@ -132,8 +135,11 @@ class Step(Form):
             setattr(server, group.column, self.collected(group))
         columns = [group.column for group in self.groups()]
         if any(spec.kind is Kind.SECRET for group in self.groups() for spec in group.specs):
-            server.secrets = self.secrets()
-            columns.append("secrets")
+            secrets = self.secrets()
+            if secrets != server.secrets:
+                server.secrets_set_at = timezone.now()
+            server.secrets = secrets
+            columns += ["secrets", "secrets_set_at"]
         return columns
 
     def collected(self, group: Group) -> dict[str, Any]:
@@ -153,6 +159,13 @@ class Step(Form):
             if spec.kind is Kind.SECRET
         }
         return Secrets({**self.instance.secrets, **{name: value for name, value in typed.items() if value}})
+
+    def check_lines(self, prefix: str, checks: Mapping[str, Callable[[str], str]]) -> None:
+        """Gives each list among the fields of a group the check its lines have to pass."""
+        for name, check in checks.items():
+            field = self.fields.get(prefix + name)
+            if isinstance(field, LinesField):
+                field.check = partial(validation.each, check)
 
     def check_with(self, name: str, check: Any) -> None:
         """Replaces a cleaned value by its stored spelling, or puts the error beside its field."""

@@ -1,4 +1,4 @@
-"""Third step: which template a mail fills, and what fills each of its fields."""
+"""Fourth step: which template a mail fills, and what fills each of its fields."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import Any
 
 from django import forms
 
-from mailchannel.admin.step import Section, Step
+from mailchannel.admin.step import Group, Section, Step
 from mailchannel.mapping.properties import PROPERTIES
 from mailchannel.models import FieldMapping
+from mailchannel.pipeline.file_rules import FILE_SPECS
+from mailchannel.pipeline.routing import ROUTING_SPECS
+from mailchannel.services import file_settings
 from mailchannel.services.validation import default_value
 from tickets.api import BUILT_IN_KEYS, TicketField, published_templates, template_fields
 
@@ -57,8 +60,15 @@ class TicketStep(Step):
             "attach_email": "As an .eml file, for audits.",
         }
 
+    def groups(self) -> Sequence[Group]:
+        return (
+            Group("route-", "routing", ROUTING_SPECS),
+            Group("files-", "attachments", FILE_SPECS, common=file_settings.system_wide()),
+        )
+
     def build(self) -> None:
         self._limit_templates()
+        self.check_lines("files-", file_settings.CHECKS)
         self.ticket_fields = template_fields(self._template_id())
         stored = {row.field: row for row in self.instance.mappings.all()} if self.instance.pk else {}
         for field in self.ticket_fields:
@@ -67,6 +77,12 @@ class TicketStep(Step):
     def sections(self) -> Iterator[Section]:
         yield Section("Which template does a mail fill?", self.bound(("template",)))
         yield Section("What fills the ticket's fields?", (), partial="admin/mailchannel/_mapping.html")
+        yield Section("Where does the ticket go?", self.bound(f"route-{spec.name}" for spec in ROUTING_SPECS))
+        yield Section(
+            "Which files are kept?",
+            self.bound(f"files-{spec.name}" for spec in FILE_SPECS),
+            "A file that is left out stays in the original mail. The mail itself becomes a ticket all the same.",
+        )
         yield Section("And the rest?", self.bound(("whitelisted_types", "attach_email")))
 
     def tables(self) -> Iterator[tuple[str, list[Row]]]:

@@ -13,19 +13,21 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
+from mailchannel.admin.answers import AnswersStep
 from mailchannel.admin.connection import ConnectionStep
+from mailchannel.admin.folders import FoldersStep
 from mailchannel.admin.probe import Probe, list_folders, try_connection
-from mailchannel.admin.reading import ReadingStep
 from mailchannel.admin.routes import step_url
+from mailchannel.admin.senders import SendersStep
 from mailchannel.admin.step import Step
 from mailchannel.admin.ticket import TicketStep
 from mailchannel.models import MailServer
-from mailchannel.services import publish
+from mailchannel.services import drafts, publish
 
 if TYPE_CHECKING:
     from mailchannel.admin.server import MailServerAdmin
 
-STEPS: tuple[type[Step], ...] = (ConnectionStep, ReadingStep, TicketStep)
+STEPS: tuple[type[Step], ...] = (ConnectionStep, FoldersStep, SendersStep, TicketStep, AnswersStep)
 TITLES = {**{step.slug: step.title for step in STEPS}, "review": "Review and publish"}
 SLUGS = tuple(TITLES)
 
@@ -70,15 +72,20 @@ def visit(admin: MailServerAdmin, request: HttpRequest, server: MailServer, *, s
         return redirect(step_url(first_open(server), server))
     step = STEPS[SLUGS.index(slug)]
     if request.method != "POST":
-        return show(admin, request, step(instance=server))
+        return show(admin, request, step(instance=_edited(server)))
     if not admin.may_edit(request, server):
         raise PermissionDenied
     action = next((act for name, act in ACTIONS.items() if name in request.POST), _save)
     return action(admin, request, server, step)
 
 
+def _edited(server: MailServer) -> MailServer:
+    """What the steps show and change: of a published mail server the draft, once there is one."""
+    return drafts.working_copy(server) if server.pk else server
+
+
 def show(admin: MailServerAdmin, request: HttpRequest, form: Step, probe: Probe | None = None) -> HttpResponse:
-    server = form.instance
+    server = form.instance.live
     editable = admin.may_edit(request, server)
     if not editable:
         for field in form.fields.values():
@@ -101,33 +108,45 @@ Action = Callable[["MailServerAdmin", HttpRequest, MailServer, type[Step]], Http
 def _save(admin: MailServerAdmin, request: HttpRequest, server: MailServer, step: type[Step]) -> HttpResponse:
     going_on = "_next" in request.POST
     live = server.published_at is not None
-    form = step(request.POST, instance=server, complete=going_on or live)
+    form = step(request.POST, instance=_edited(server), complete=going_on or live)
     if not form.is_valid():
         return show(admin, request, form)
     place = SLUGS.index(step.slug)
     advanced = going_on and server.reached <= place
+    added, changes = server.pk is None, form.changes()
     with transaction.atomic():
-        added, changes = server.pk is None, form.changes()
-        server = form.save()
+        if changes or not live:
+            saved = _saved_form(form, request, step).save()
+            publish.settings_changed(saved, by=_person(request), changes=changes, added=added)
+            server = saved.live
         if advanced:
             server.update(reached=place + 1)
-        publish.settings_changed(server, by=_person(request), changes=changes, added=added)
-    messages.success(request, _saved(server, new=bool(changes or added or advanced)))
+    messages.success(request, _said(server, new=bool(changes or added or advanced)))
     return redirect(step_url(SLUGS[place + 1] if going_on else step.slug, server))
+
+
+def _saved_form(form: Step, request: HttpRequest, step: type[Step]) -> Step:
+    """The form, over a draft where the mail server is published: what is in force stays until it is published again."""
+    server = form.instance
+    if server.published_at is None or server.draft_of_id:
+        return form
+    prepared = step(request.POST, instance=drafts.begin(server))
+    prepared.full_clean()
+    return prepared
 
 
 def _refresh(admin: MailServerAdmin, request: HttpRequest, server: MailServer, step: type[Step]) -> HttpResponse:
     """The same page for a changed protocol or template, with everything that was typed."""
-    return show(admin, request, step(request.POST, instance=server, complete=False).unjudged())
+    return show(admin, request, step(request.POST, instance=_edited(server), complete=False).unjudged())
 
 
 def _test(admin: MailServerAdmin, request: HttpRequest, server: MailServer, step: type[Step]) -> HttpResponse:
-    form = ConnectionStep(request.POST, instance=server, complete=False)
+    form = ConnectionStep(request.POST, instance=_edited(server), complete=False)
     return _probed(admin, request, form, try_connection(request, form))
 
 
 def _folders(admin: MailServerAdmin, request: HttpRequest, server: MailServer, step: type[Step]) -> HttpResponse:
-    form = ReadingStep(request.POST, instance=server, complete=False).unjudged()
+    form = FoldersStep(request.POST, instance=_edited(server), complete=False).unjudged()
     return _probed(admin, request, form, list_folders(request, form))
 
 
@@ -142,11 +161,11 @@ def _probed(admin: MailServerAdmin, request: HttpRequest, form: Step, probe: Pro
 ACTIONS: dict[str, Action] = {"_refresh": _refresh, "_test": _test, "_folders": _folders}
 
 
-def _saved(server: MailServer, *, new: bool) -> str:
+def _said(server: MailServer, *, new: bool) -> str:
     if not new:
         return "Nothing was changed."
-    if server.status == MailServer.Status.ACTIVE:
-        return "Saved. The next fetch uses it."
+    if server.published_at:
+        return "Saved as a draft. The mailbox goes on with the published settings until you publish it."
     return "Saved."
 
 

@@ -40,6 +40,7 @@ class Channel:
     ticket_type: str = ""
     whitelisted_types: tuple[str, ...] = ()
     attach_email: bool = False
+    routing: Mapping[str, Any] = field(default_factory=dict)  # name of a routing setting → stored value
     files: Mapping[str, Any] = field(default_factory=dict)  # name of an attachment setting → value in force
     mapping: tuple[MappingRule, ...] = ()
     version: int = 0

@@ -110,6 +110,9 @@ class Draft:
     html: str
     fresh: str = ""  # the new words of the text
     thread: Thread = NO_THREAD
+    department: str = ""
+    service: str = ""
+    process: str = ""
     restricted: tuple[str, ...] = ()
     recipients: tuple[Address, ...] = ()  # To and Cc without our own addresses
     attachments: tuple[Part, ...] = ()  # the files the ticket gets

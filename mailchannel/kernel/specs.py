@@ -15,6 +15,7 @@ class Kind(StrEnum):
     SWITCH = "switch"
     CHOICE = "choice"
     LINES = "lines"  # a list of strings, one a line
+    PARAGRAPH = "paragraph"  # text of several lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,18 @@
+from mailchannel.models.alert import Alert
 from mailchannel.models.defaults import MailDefaults
+from mailchannel.models.error_report import ErrorReport
 from mailchannel.models.inbound import InboundMail, RawMail
 from mailchannel.models.mapping import FieldMapping
 from mailchannel.models.outbound import OutboundMail
 from mailchannel.models.run import FetchRun
 from mailchannel.models.server import Alias, AllowedDomain, FolderMapping, MailServer
+from mailchannel.models.version import SettingsVersion
 
 __all__ = [
+    "Alert",
     "Alias",
     "AllowedDomain",
+    "ErrorReport",
     "FetchRun",
     "FieldMapping",
     "FolderMapping",
@@ -16,4 +21,5 @@ __all__ = [
     "MailServer",
     "OutboundMail",
     "RawMail",
+    "SettingsVersion",
 ]

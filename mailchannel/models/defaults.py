@@ -11,6 +11,7 @@ class MailDefaults(models.Model):
     """One row at most. What it does not say either has the default of the program."""
 
     attachments = models.JSONField(default=dict, blank=True, help_text="Attachment rules, by name.")
+    alerts = models.JSONField(default=dict, blank=True, help_text="When people are told of trouble, by name.")
 
     class Meta:
         verbose_name = "system defaults"

@@ -55,6 +55,10 @@ class InboundMail(models.Model):
     ticket = models.ForeignKey("tickets.Ticket", models.SET_NULL, null=True, blank=True, related_name="+")
     note = models.OneToOneField("tickets.Note", models.SET_NULL, null=True, blank=True, related_name="+")
 
+    retry_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a person put it back into the inbox; the next fetch judges it anew."
+    )
+
     remote = models.CharField(max_length=10, choices=Remote, default=Remote.PENDING)
     filed_to = models.CharField(max_length=255, blank=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from mailchannel.models.secrets import EncryptedTextField
 from mailchannel.models.server import MailServer
 
 
@@ -16,6 +17,7 @@ class FetchRun(models.Model):
     filed = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)
     error_field = models.CharField(max_length=60, blank=True)
+    log = EncryptedTextField(blank=True, help_text="What was seen and done, written down while debugging is on.")
 
     class Meta:
         ordering = ["-pk"]

@@ -66,5 +66,25 @@ class SecretsField(Text):
         return ""  # dumpdata and other serialisers export nothing
 
 
+class EncryptedTextField(Text):
+    """Text with personal data: encrypted at rest like secrets. Raises SecretUnreadable when no key opens it."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        return _box().encrypt(value.encode()).decode() if value else ""
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str:
+        if not value:
+            return ""
+        try:
+            return _box().decrypt(value.encode()).decode()
+        except InvalidToken:
+            raise SecretUnreadable(
+                "A stored report cannot be decrypted: FIELD_ENCRYPTION_KEYS lacks the key it was written with."
+            ) from None
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        raise TypeError(f"{self.name} is encrypted and cannot be searched")
+
+
 def _box() -> MultiFernet:
     return MultiFernet([Fernet(key) for key in settings.FIELD_ENCRYPTION_KEYS])

@@ -12,6 +12,13 @@ from django.db import models
 from mailchannel.models.secrets import Secrets, SecretsField
 
 
+class Published(models.Manager["MailServer"]):
+    """Without the copies in which the next settings of a published mail server are prepared."""
+
+    def get_queryset(self) -> models.QuerySet[MailServer]:
+        return super().get_queryset().filter(draft_of=None)
+
+
 class MailServer(models.Model):
     """Columns every mail server has; what only one transport, gate or sender has lies in a JSON column."""
 
@@ -24,7 +31,16 @@ class MailServer(models.Model):
     class Auth(models.TextChoices):
         PASSWORD = "password", "Password"
 
-    name = models.CharField(max_length=100, unique=True, help_text="What your team calls this mailbox.")
+    name = models.CharField(max_length=100, help_text="What your team calls this mailbox.")
+    draft_of = models.OneToOneField(
+        "self",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="draft",
+        help_text="The published mail server whose next settings these are.",
+    )
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
     reached = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Wizard steps completed.")
     version = models.PositiveIntegerField(default=0, editable=False, help_text="Counts publications.")
@@ -60,26 +76,51 @@ class MailServer(models.Model):
     offer = models.ForeignKey("tickets.Offer", models.PROTECT, null=True, blank=True, editable=False, related_name="+")
     whitelisted_types = models.ManyToManyField("tickets.TicketType", blank=True, related_name="+")
     attach_email = models.BooleanField("add the mail as an attachment", default=False)
+    routing = models.JSONField(default=dict, blank=True, help_text="Where its tickets go, by name.")
     attachments = models.JSONField(default=dict, blank=True, help_text="Its own attachment rules, by name.")
+    trouble = models.JSONField(default=dict, blank=True, help_text="What is done about mail that fails, by name.")
+    confirmation = models.JSONField(default=dict, blank=True, help_text="What a customer is told at once, by name.")
     alert_to = models.ManyToManyField(
         settings.AUTH_USER_MODEL, blank=True, related_name="+", help_text="Who is told of trouble with its mail."
     )
+
+    # What people do besides the settings.
+    debug_until = models.DateTimeField(null=True, editable=False, help_text="Until then every fetch is written down.")
+    secrets_set_at = models.DateTimeField(null=True, editable=False, help_text="When a secret was last typed.")
 
     # What the worker knows; never edited by people.
     lease_owner = models.CharField(max_length=200, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
     next_fetch_at = models.DateTimeField(null=True, db_index=True, editable=False)
     failures = models.PositiveIntegerField(default=0, editable=False, help_text="Failed connections in a row.")
+    unreachable = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Failed connections since people were last told."
+    )
+    told_unreachable = models.BooleanField(default=False, editable=False, help_text="They are told when it is back.")
+    tested_at = models.DateTimeField(null=True, editable=False)
+    test_findings = models.JSONField(default=list, editable=False, help_text="What the last test of itself saw.")
     last_success_at = models.DateTimeField(null=True, editable=False)
     last_error = models.TextField(blank=True, editable=False)
     last_error_field = models.CharField(max_length=60, blank=True, editable=False)
     last_error_at = models.DateTimeField(null=True, editable=False)
 
+    objects = Published()
+    everything: models.Manager[MailServer] = models.Manager()
+
     class Meta:
         ordering = ["name"]
+        base_manager_name = "everything"
         permissions = [
             ("publish_mailserver", "Can publish and pause mail servers"),
             ("view_raw_mail", "Can see and download original mails"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=models.Q(draft_of=None),
+                name="one_mail_server_per_name",
+                violation_error_message="Another mail server has this name already. Choose another one.",
+            )
         ]
 
     def __str__(self) -> str:
@@ -94,13 +135,18 @@ class MailServer(models.Model):
         self._refuse_other_template()
 
     @property
+    def live(self) -> MailServer:
+        """The mail server itself, also where this is the copy that holds its next settings."""
+        return self.draft_of or self
+
+    @property
     def template_is_locked(self) -> bool:
         """Tickets already carry the fields of this template; another one would make the mapping a guess."""
         return self.published_at is not None
 
     def _refuse_other_template(self) -> None:
         if self.pk and self.template_is_locked and "template_id" not in self.get_deferred_fields():
-            stored = MailServer.objects.filter(pk=self.pk).values_list("template_id", flat=True).first()
+            stored = MailServer.everything.filter(pk=self.pk).values_list("template_id", flat=True).first()
             if stored is not None and stored != self.template_id:
                 raise ValidationError(
                     {
@@ -117,7 +163,7 @@ class MailServer(models.Model):
         """Writes these columns only, here and in the database: the worker never overwrites what a person edits."""
         for name, value in columns.items():
             setattr(self, name, value)
-        type(self).objects.filter(pk=self.pk).update(**columns)
+        type(self).everything.filter(pk=self.pk).update(**columns)
 
 
 class FolderMapping(models.Model):

@@ -22,6 +22,7 @@ def freeze(server: MailServer) -> Channel:
         ticket_type=template.ticket_type.name if template else "",
         whitelisted_types=tuple(server.whitelisted_types.values_list("name", flat=True)),
         attach_email=server.attach_email,
+        routing=dict(server.routing),
         files=file_settings.in_force(server),
         mapping=_rules(server),
         version=server.version,
@@ -53,9 +54,9 @@ def _rule(field: TicketField, property_name: str, default: str, *, restricted: b
 
 def _other_mailboxes(server: MailServer) -> frozenset[str]:
     """Every address of every other mail server of ours: mail from there is our own mail."""
-    rows = MailServer.objects.exclude(pk=server.pk).values_list("address", "reply_to")
-    addresses = {address for row in rows for address in row if address}
-    return frozenset(addresses | set(Alias.objects.exclude(server=server).values_list("address", flat=True)))
+    others = MailServer.objects.exclude(pk=server.live.pk)
+    addresses = {address for row in others.values_list("address", "reply_to") for address in row if address}
+    return frozenset(addresses | set(Alias.objects.filter(server__in=others).values_list("address", flat=True)))
 
 
 def own_addresses(server: MailServer) -> frozenset[str]:

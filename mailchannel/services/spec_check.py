@@ -51,6 +51,7 @@ def _lines(spec: FieldSpec, value: object) -> str:
 
 _CHECKS: Mapping[Kind, Callable[[FieldSpec, object], str]] = {
     Kind.TEXT: _text,
+    Kind.PARAGRAPH: _text,
     Kind.SECRET: _text,
     Kind.INTEGER: _integer,
     Kind.SWITCH: _switch,

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from mailchannel.models import MailServer
-from tests.admin.typing import typed_connection, typed_reading, typed_ticket
+from tests.admin.typing import typed_answers, typed_connection, typed_folders, typed_senders, typed_ticket
 from tests.servers.mailbox import Mailbox
 from tests.servers.smtp import SmtpSink
 from tickets.models import TicketTemplate
@@ -51,12 +51,21 @@ def draft(administrator: Client, typed: dict[str, Any]) -> MailServer:
 
 
 @pytest.fixture
-def ready(administrator: Client, draft: MailServer, template: TicketTemplate) -> MailServer:
-    """A mail server whose steps are all done, before it is published."""
-    administrator.post(f"{BASE}/{draft.pk}/reading/", {**typed_reading(), "_next": "1"})
-    administrator.post(f"{BASE}/{draft.pk}/ticket/", {**typed_ticket(template), "_next": "1"})
+def before_ticket(administrator: Client, draft: MailServer) -> MailServer:
+    """A mail server whose next step is the ticket."""
+    for step, typed in {"folders": typed_folders(), "senders": typed_senders()}.items():
+        administrator.post(f"{BASE}/{draft.pk}/{step}/", {**typed, "_next": "1"})
     draft.refresh_from_db()
     return draft
+
+
+@pytest.fixture
+def ready(administrator: Client, before_ticket: MailServer, template: TicketTemplate) -> MailServer:
+    """A mail server whose steps are all done, before it is published."""
+    for step, typed in {"ticket": typed_ticket(template), "answers": typed_answers()}.items():
+        administrator.post(f"{BASE}/{before_ticket.pk}/{step}/", {**typed, "_next": "1"})
+    before_ticket.refresh_from_db()
+    return before_ticket
 
 
 @pytest.fixture

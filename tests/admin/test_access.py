@@ -19,7 +19,7 @@ from tests.fixtures import NewServer
 
 SignIn = Callable[..., Client]
 SECRETS = {"password": "mailbox-secret-one", "sending.password": "sending-secret-two"}
-PAGES = ("connection/", "reading/", "ticket/", "review/", "history/")
+PAGES = ("connection/", "folders/", "senders/", "ticket/", "answers/", "review/", "versions/", "history/")
 
 
 @pytest.fixture

@@ -154,13 +154,13 @@ def test_using_the_reading_account_for_sending_asks_for_its_password(
 
 
 @pytest.mark.req("S0-40", "S1-23")
-def test_the_reading_step_lists_the_mailboxs_folders(
+def test_the_folders_step_lists_the_mailboxs_folders(
     administrator: Client, draft: MailServer, dovecot: Mailbox
 ) -> None:
     dovecot.create("Customers & Friends")
 
     html = administrator.post(
-        f"{BASE}/{draft.pk}/reading/", {"source": ["INBOX", "Elsewhere"], "_folders": "1"}, headers=HTMX
+        f"{BASE}/{draft.pk}/folders/", {"source": ["INBOX", "Elsewhere"], "_folders": "1"}, headers=HTMX
     ).content.decode()
 
     assert 'name="source" value="INBOX" checked>' in " ".join(html.split())
@@ -171,7 +171,7 @@ def test_the_reading_step_lists_the_mailboxs_folders(
 def test_folders_can_be_typed_when_the_mailbox_does_not_answer(administrator: Client, draft: MailServer) -> None:
     draft.update(connection={**draft.connection, "port": 1})
 
-    html = administrator.post(f"{BASE}/{draft.pk}/reading/", {"_folders": "1"}, headers=HTMX).content.decode()
+    html = administrator.post(f"{BASE}/{draft.pk}/folders/", {"_folders": "1"}, headers=HTMX).content.decode()
 
     assert "could not be listed, so type their names" in html
     assert '<textarea id="id_source"' in html

@@ -13,6 +13,7 @@ def typed_connection(mailbox: Mailbox, sink: SmtpSink) -> dict[str, Any]:
     return {
         "name": "Support",
         "address": "support@example.com",
+        "aliases": "",
         "reply_to": "",
         "protocol": "imap",
         "host": "127.0.0.1",
@@ -33,7 +34,7 @@ def typed_connection(mailbox: Mailbox, sink: SmtpSink) -> dict[str, Any]:
     }
 
 
-def typed_reading() -> dict[str, Any]:
+def typed_folders() -> dict[str, Any]:
     return {
         "source": "INBOX",
         "never_read": "",
@@ -42,8 +43,15 @@ def typed_reading() -> dict[str, Any]:
         "exclusion": "Ignored",
         "sync_start_0": "",
         "sync_start_1": "",
+        "trouble-move_failed": "on",
+        "trouble-stop_after": "50",
+        "trouble-notify_failed": "on",
+    }
+
+
+def typed_senders() -> dict[str, Any]:
+    return {
         "allowed_domains": "",
-        "aliases": "",
         "accept-unknown_senders": "accept",
         "accept-new_tickets_enabled": "on",
         "accept-exclude_auto_replies": "on",
@@ -54,6 +62,10 @@ def typed_reading() -> dict[str, Any]:
 def typed_ticket(template: TicketTemplate) -> dict[str, Any]:
     return {
         "template": str(template.pk),
+        "route-module": "ticket",
+        "route-priority_high": "high",
+        "route-priority_normal": "normal",
+        "route-priority_low": "low",
         "map-title-property": "subject",
         "map-description-property": "body",
         "map-requester-property": "sender",
@@ -62,3 +74,7 @@ def typed_ticket(template: TicketTemplate) -> dict[str, Any]:
         "map-affected_system-property": "",
         "map-affected_system-default": "unknown",
     }
+
+
+def typed_answers() -> dict[str, Any]:
+    return {"confirm-send_confirmation": "on", "confirm-confirmation_text": "Thank you, {name}: {number}."}

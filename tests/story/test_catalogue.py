@@ -64,6 +64,9 @@ def test_a_template_is_exported_as_it_was_saved() -> None:
 
     assert template_id("Standard") == saved
     assert catalogue() == {
+        "departments": [],
+        "services": [],
+        "processes": [],
         "ticket_types": [{"name": "Incident", "module": "ticket"}],
         "templates": [
             {

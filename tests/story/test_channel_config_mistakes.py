@@ -176,7 +176,8 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
         ("a: b: c", "line 1: this is not valid YAML"),
         (
             "- one\n- two\n",
-            "line 1: expected keys and values. Known keys: defaults, ticket_types, templates, mail_servers.",
+            "line 1: expected keys and values. Known keys: defaults, departments, services, processes, ticket_types, "
+            "templates, mail_servers.",
         ),
         ("mail_servers: soon", "line 1, mail_servers: expected a list"),
         ("mail_servers:\n", "line 1, mail_servers: expected a list"),

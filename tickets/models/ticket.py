@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from tickets.models.contact import Contact
+from tickets.models.routing import Department, Process, Service
 from tickets.models.template import TicketTemplate, TicketType
 from tickets.numbering import format_number
 
@@ -36,6 +37,9 @@ class Ticket(models.Model):
     assignee = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="assigned_tickets"
     )
+    department = models.ForeignKey(Department, models.PROTECT, null=True, blank=True, related_name="tickets")
+    service = models.ForeignKey(Service, models.PROTECT, null=True, blank=True, related_name="tickets")
+    process = models.ForeignKey(Process, models.PROTECT, null=True, blank=True, related_name="tickets")
     fields = models.JSONField(default=dict, blank=True, help_text="Values of the template's own fields, by key.")
     restricted = models.JSONField(default=list, blank=True, help_text="Keys of fields only some agents may see.")
     related = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
@@ -53,6 +57,7 @@ class Ticket(models.Model):
         permissions = [
             ("work_tickets", "Can read and answer tickets"),
             ("view_restricted_fields", "Can see restricted ticket fields"),
+            ("edit_restricted_fields", "Can change restricted ticket fields"),
         ]
 
     def __str__(self) -> str:

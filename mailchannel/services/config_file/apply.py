@@ -8,18 +8,19 @@ from typing import Any
 from django.db import transaction
 
 from mailchannel.models import MailDefaults, MailServer
-from mailchannel.services import file_settings
+from mailchannel.services import alert_settings, file_settings
 from mailchannel.services.audit import Person
 from mailchannel.services.config_file.file import ConfigFile, Entry
 from mailchannel.services.config_file.problems import ConfigError, Problem
 from mailchannel.services.config_file.server import apply_server
-from mailchannel.services.publish import problems
+from mailchannel.services.readiness import problems
 from tickets.api import (
     MODULES,
     TEMPLATE_STATUSES,
     CatalogueError,
     TicketField,
     catalogue,
+    save_names,
     save_template,
     save_type,
 )
@@ -29,6 +30,8 @@ from tickets.api import (
 def apply(file: ConfigFile, *, by: Person | None = None) -> None:
     """May be repeated: the second time changes nothing. Raises ConfigError."""
     _apply_defaults(file.defaults, by=by)
+    for kind, names in file.names.items():
+        save_names(kind, names)
     for entry in file.ticket_types:
         _apply_type(entry)
     for entry in file.templates:
@@ -40,8 +43,13 @@ def apply(file: ConfigFile, *, by: Person | None = None) -> None:
 
 
 def _apply_defaults(entry: Entry, *, by: Person | None) -> None:
-    stored = MailDefaults.current().attachments
-    wanted = {name: value for name, value in {**stored, **entry.says}.items() if value is not None}
+    common = MailDefaults.current()
+    alerts = {**common.alerts, **entry.section("alerts")}
+    if alerts != common.alerts:
+        alert_settings.save({name: value for name, value in alerts.items() if value is not None}, by=by)
+    stored = common.attachments
+    given = {name: value for name, value in entry.says.items() if name != "alerts"}
+    wanted = {name: value for name, value in {**stored, **given}.items() if value is not None}
     changes = [name for name, value in file_settings.own_values(wanted).items() if stored.get(name) != value]
     if changes:
         file_settings.save_system_wide(wanted, by=by, changes=changes)

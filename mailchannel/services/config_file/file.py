@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from mailchannel.services.config_file.problems import ConfigError, Problem
 from mailchannel.services.config_file.schema import root_section
 
 LISTS = ("ticket_types", "templates", "mail_servers")
+NAMES = ("departments", "services", "processes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class ConfigFile:
     ticket_types: tuple[Entry, ...]
     templates: tuple[Entry, ...]
     mail_servers: tuple[Entry, ...]
+    names: Mapping[str, Sequence[str]]  # departments, services and processes, as far as the file has them
 
 
 def read(yaml_text: str, *, folder: Path) -> ConfigFile:
@@ -56,7 +58,8 @@ def read(yaml_text: str, *, folder: Path) -> ConfigFile:
     found = root_section(folder)(tree)
     lines = {at.path: at.line for at in tree.walk()}
     lists = {key: tuple(_entries(key, found.get(key, ()), lines)) for key in LISTS}
-    return ConfigFile(Entry("defaults", found.get("defaults", {}), lines), **lists)
+    names = {key: found[key] for key in NAMES if key in found}
+    return ConfigFile(Entry("defaults", found.get("defaults", {}), lines), **lists, names=names)
 
 
 def _entries(key: str, found: Any, lines: Mapping[str, int]) -> Iterator[Entry]:

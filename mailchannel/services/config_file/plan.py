@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,7 @@ from mailchannel.models import MailServer
 from mailchannel.services.config_file.apply import apply
 from mailchannel.services.config_file.export import document
 from mailchannel.services.config_file.file import ConfigFile
-
-#: What tells the entries of a list apart.
-_NAMES = ("name", "key", "field")
+from mailchannel.services.settings_document import flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def apply_and_report(file: ConfigFile) -> list[str]:
 
 def _facts() -> dict[str, Any]:
     """Path → value, without what is empty: a new mail server is not news about each thing it does not have."""
-    return {path: value for path, value in _flat("", _state()) if value not in (None, "", [])}
+    return {path: value for path, value in flat("", _state()) if value not in (None, "", [])}
 
 
 def _state() -> Mapping[str, Any]:
@@ -58,20 +56,6 @@ def _state() -> Mapping[str, Any]:
     found = document()
     servers = [{**server, "secrets": secrets[server["name"]]} for server in found["mail_servers"]]
     return {**found, "mail_servers": servers}
-
-
-def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _flat(f"{path}.{key}" if path else key, inner)
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        name = next(key for key in _NAMES if key in value[0])
-        yield path, [entry[name] for entry in value]
-        for entry in value:
-            inner = {key: each for key, each in entry.items() if key != name}
-            yield from _flat(f"{path}.{entry[name]}", inner)
-    else:
-        yield path, value
 
 
 def _difference(before: Any, after: Any) -> str:

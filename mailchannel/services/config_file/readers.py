@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from difflib import get_close_matches
 from typing import Any
@@ -36,6 +36,22 @@ def text(*, maximum: int = 500, check: Check | None = None, needed: bool = False
         if any(category(character) in _UNSEEN for character in given):
             raise at.error("expected text without line breaks, tabs or control characters.")
         return _checked(at, given, check) if given and check else given
+
+    return read
+
+
+def paragraph(*, maximum: int = 5_000) -> Reader:
+    """Text of several lines."""
+    line = text(maximum=maximum)
+
+    def read(at: Located) -> str:
+        if not isinstance(at.value, str):
+            raise at.error(f"expected text. {QUOTES}")
+        lines = [line(replace(at, value=each)) for each in at.value.split("\n")]
+        given = "\n".join(lines).strip()
+        if len(given) > maximum:
+            raise at.error(f"expected at most {maximum} characters, this has {len(given)}.")
+        return given
 
     return read
 

@@ -15,8 +15,8 @@ from mailchannel.models import Alias, AllowedDomain, FieldMapping, FolderMapping
 from mailchannel.services import validation
 from mailchannel.services.config_file.file import Entry
 from mailchannel.services.config_file.problems import ConfigError, Problem
-from mailchannel.services.config_file.schema import TARGETS
 from mailchannel.services.notices import reachable
+from mailchannel.services.validation import TARGETS
 from tickets.api import BUILT_IN_KEYS, TicketField, template_fields, ticket_type_ids
 
 

@@ -9,14 +9,17 @@ from typing import Any
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from mailchannel.compose.confirmation import CONFIRMATION_SPECS
 from mailchannel.kernel.specs import FieldSpec, Kind
 from mailchannel.mapping.properties import PROPERTIES
 from mailchannel.models import FolderMapping, MailServer
 from mailchannel.models.secrets import Secrets
 from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
+from mailchannel.pipeline.routing import ROUTING_SPECS
 from mailchannel.senders import SENDERS
 from mailchannel.services import file_settings, validation
+from mailchannel.services.alert_settings import ALERT_SPECS
 from mailchannel.services.config_file.located import Located
 from mailchannel.services.config_file.readers import (
     Check,
@@ -26,23 +29,20 @@ from mailchannel.services.config_file.readers import (
     moment,
     one_of,
     or_null,
+    paragraph,
     switch,
     text,
     whole,
 )
 from mailchannel.services.config_file.secret_sources import secret
+from mailchannel.services.settings_document import COLUMNS, NESTED, STATUSES
+from mailchannel.services.trouble import TROUBLE_SPECS
 from mailchannel.services.vault import SENDING
 from mailchannel.transports import TRANSPORTS
 from tickets.api import FIELD_KINDS, MODULES, TEMPLATE_STATUSES
 
-STATUSES = ("draft", "active", "paused")
-#: Columns of a mail server that a file keeps under `connection`.
-COLUMNS = ("timeout_ms", "max_tries", "cool_off_minutes", "fetch_every_minutes", "skip_times", "sync_start")
-#: Options of a gate called new_tickets_… are written in a section new_tickets.
-NESTED = "new_tickets"
 #: Secrets of the sender stand beside the others, as sending_password.
 SENDING_SECRET = "sending_"  # noqa: S105 - a prefix
-TARGETS = tuple(validation.TARGETS)
 _TEXT_CHECKS: Mapping[str, Check] = {"host": validation.host}
 _LINE_CHECKS: Mapping[str, Check] = {**validation.LINE_CHECKS, **file_settings.CHECKS}
 
@@ -50,12 +50,19 @@ _LINE_CHECKS: Mapping[str, Check] = {**validation.LINE_CHECKS, **file_settings.C
 def root_section(folder: Path) -> Section:
     return Section(
         {
-            "defaults": Section(_options(FILE_SPECS)),
+            "defaults": Section({**_options(FILE_SPECS), "alerts": Section(_options(ALERT_SPECS))}),
+            "departments": names(),
+            "services": names(),
+            "processes": names(),
             "ticket_types": ListOf(type_section(), unique="name"),
             "templates": ListOf(template_section(), unique="name"),
             "mail_servers": ListOf(_server(folder), unique="name"),
         }
     )
+
+
+def names() -> Reader:
+    return ListOf(text(maximum=120, needed=True))
 
 
 def type_section() -> Section:
@@ -111,6 +118,8 @@ def server_section(protocol: str, folder: Path) -> Section:
         "folders": _folders(),
         "accept": Section(_accept()),
         "attachments": Section(_options(FILE_SPECS)),
+        "trouble": Section(_options(TROUBLE_SPECS)),
+        "confirmation": Section(_options(CONFIRMATION_SPECS)),
         "alert_to": ListOf(text(maximum=254, needed=True)),
         "ticket": _ticket(),
     }
@@ -150,7 +159,7 @@ def _folders() -> Section:
     folder = text(maximum=255, check=validation.folder_name)
     several = ListOf(text(maximum=255, check=validation.folder_name, needed=True))
     roles = FolderMapping.Role
-    return Section({roles.SOURCE: several, **dict.fromkeys(TARGETS, folder), roles.NEVER_READ: several})
+    return Section({roles.SOURCE: several, **dict.fromkeys(validation.TARGETS, folder), roles.NEVER_READ: several})
 
 
 def _accept() -> dict[str, Reader]:
@@ -174,6 +183,7 @@ def _ticket() -> Section:
             "template": or_null(text(maximum=120, needed=True)),
             "whitelisted_types": ListOf(text(maximum=80, needed=True)),
             "attach_email": switch,
+            "routing": Section(_options(ROUTING_SPECS)),
             "mapping": ListOf(Section(row, needed=("field",)), unique="field"),
         }
     )
@@ -192,6 +202,8 @@ def _option(spec: FieldSpec) -> Reader:
             return switch
         case Kind.CHOICE:
             return one_of([key for key, _ in spec.choices])
+        case Kind.PARAGRAPH:
+            return paragraph()
         case Kind.LINES:
             return ListOf(text(check=_LINE_CHECKS.get(spec.name), needed=True))
         case _:

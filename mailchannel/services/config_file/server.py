@@ -7,16 +7,17 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import Secrets
 from mailchannel.senders import SENDERS
 from mailchannel.services.audit import Person
-from mailchannel.services.config_file.export import exported_server, options_in_force
 from mailchannel.services.config_file.file import Entry
 from mailchannel.services.config_file.rows import apply_rows
-from mailchannel.services.config_file.schema import COLUMNS, NESTED, secret_names
+from mailchannel.services.config_file.schema import secret_names
 from mailchannel.services.config_file.status import apply_status
+from mailchannel.services.settings_document import COLUMNS, NESTED, exported_server, options_in_force
 from mailchannel.services.vault import ADDRESSING, SENDING
 from mailchannel.transports import TRANSPORTS
 from tickets.api import template_id
@@ -30,26 +31,35 @@ AGAIN = (
 def apply_server(entry: Entry, *, by: Person | None) -> None:
     """Runs inside the caller's transaction. Raises ConfigError."""
     stored = MailServer.objects.select_for_update().filter(name=entry.name).first()
-    before = _state(stored) if stored else {}
     server = stored or MailServer(name=entry.name)
-    _set_columns(server, entry)
-    _set_connection(server, entry)
-    _set_sending(server, entry)
-    _set_acceptance(server, entry)
-    server.attachments = _merged(server.attachments, entry.section("attachments"))
-    _refuse_moved_secrets(server, entry, stored=before)
-    _set_secrets(server, entry)
-    _set_template(server, entry)
-    _save(server, entry)
-    apply_rows(server, entry)
+    before = _state(server)
+    apply_settings(server, entry)
     after = _state(server)
     changes = [part for part, value in after.items() if before.get(part) != value]
     apply_status(server, entry, by=by, changes=changes, added=not before)
 
 
+def apply_settings(server: MailServer, entry: Entry) -> None:
+    """Everything but the status, on a mail server or on a draft of one. Raises ConfigError."""
+    before = _state(server)
+    _set_columns(server, entry)
+    _set_connection(server, entry)
+    _set_sending(server, entry)
+    _set_acceptance(server, entry)
+    for name in ("attachments", "trouble", "confirmation"):
+        setattr(server, name, _merged(getattr(server, name), entry.section(name)))
+    server.routing = _merged(server.routing, entry.section("ticket").get("routing", {}))
+    _refuse_moved_secrets(server, entry, stored=before)
+    _set_secrets(server, entry)
+    _set_template(server, entry)
+    _save(server, entry)
+    apply_rows(server, entry)
+
+
 def _state(server: MailServer) -> dict[str, Any]:
-    fresh = MailServer.objects.get(pk=server.pk)
-    return {**exported_server(fresh), "secrets": fresh.secrets}
+    """As stored; nothing for one that is not."""
+    fresh = MailServer.everything.filter(pk=server.pk).first()
+    return {**exported_server(fresh), "secrets": fresh.secrets} if fresh else {}
 
 
 def _set_columns(server: MailServer, entry: Entry) -> None:
@@ -97,24 +107,27 @@ def _refuse_moved_secrets(server: MailServer, entry: Entry, *, stored: Mapping[s
     given = {secret_names(server.protocol)[key] for key in entry.section("secrets")}
     kept = set(server.secrets) - given
     sending = {name for name in kept if name.startswith(SENDING)}
-    if kept - sending and _addressing(stored, "connection") != _wanted(server, "connection"):
+    if kept - sending and addressing(stored, "connection") != _wanted(server, "connection"):
         raise entry.error("connection", AGAIN)
-    if sending and _addressing(stored, "sending") != _wanted(server, "sending"):
+    if sending and addressing(stored, "sending") != _wanted(server, "sending"):
         raise entry.error("sending", AGAIN)
 
 
-def _addressing(exported: Mapping[str, Any], side: str) -> dict[str, Any]:
+def addressing(exported: Mapping[str, Any], side: str) -> dict[str, Any]:
+    """What an exported mail server says of where its `connection` or `sending` secrets belong."""
     return {name: exported[side][name] for name in ADDRESSING if name in exported[side]}
 
 
 def _wanted(server: MailServer, side: str) -> dict[str, Any]:
     specs = TRANSPORTS[server.protocol].fields if side == "connection" else SENDERS["smtp"].fields
-    return _addressing({side: options_in_force(specs, getattr(server, side))}, side)
+    return addressing({side: options_in_force(specs, getattr(server, side))}, side)
 
 
 def _set_secrets(server: MailServer, entry: Entry) -> None:
     names = secret_names(server.protocol)
     given = {names[key]: value for key, value in entry.section("secrets").items()}
+    if any(server.secrets.get(name) != value for name, value in given.items()):
+        server.secrets_set_at = timezone.now()
     server.secrets = Secrets({**server.secrets, **given})
 
 

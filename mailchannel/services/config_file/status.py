@@ -9,7 +9,9 @@ from mailchannel.services import publish
 from mailchannel.services.audit import Person
 from mailchannel.services.config_file.file import Entry
 from mailchannel.services.config_file.problems import ConfigError
-from mailchannel.services.config_file.schema import COLUMNS, NESTED, secret_names
+from mailchannel.services.config_file.schema import secret_names
+from mailchannel.services.readiness import Problem, problems
+from mailchannel.services.settings_document import COLUMNS, NESTED
 
 Status = MailServer.Status
 
@@ -45,31 +47,35 @@ def _reach(wanted: str, server: MailServer, *, by: Person | None, changed: bool)
 def _require_unpublished(server: MailServer) -> None:
     if server.published_at:
         text = "It was published and cannot become a draft again. Use “paused”."
-        raise publish.NotReady([publish.Problem("review", "status", text)])
+        raise publish.NotReady([Problem("review", "status", text)])
 
 
 def _require_ready(server: MailServer) -> None:
-    if found := publish.problems(server):
+    if found := problems(server):
         raise publish.NotReady(found)
 
 
-def _path(server: MailServer, problem: publish.Problem) -> str:
+#: Prefix of a group of inputs → section of the file, where the two have the same keys.
+_SECTIONS = {"files": "attachments", "trouble": "trouble", "confirm": "confirmation", "route": "ticket.routing"}
+
+
+def _path(server: MailServer, problem: Problem) -> str:
     """`problem.field` names an input of the wizard: the key of the file that holds the same value."""
     group, dash, name = problem.field.partition("-")
     if dash and group == "map":
         return "ticket.mapping"
     if dash and group == "accept":
         return f"accept.{name}".replace(f".{NESTED}_", f".{NESTED}.")
-    if dash and group == "files":
-        return f"attachments.{name}"
+    if dash and group in _SECTIONS:
+        return f"{_SECTIONS[group]}.{name}"
     if dash and group == "sending":
         secret = f"sending_{name}"
         return f"secrets.{secret}" if secret in secret_names(server.protocol) else f"sending.{name}"
     return _plain_path(server, problem)
 
 
-def _plain_path(server: MailServer, problem: publish.Problem) -> str:
-    if problem.step == "reading":
+def _plain_path(server: MailServer, problem: Problem) -> str:
+    if problem.step == "folders":
         return f"connection.{problem.field}" if problem.field in COLUMNS else f"folders.{problem.field}"
     if problem.step == "ticket":
         return f"ticket.{problem.field}"

@@ -1,0 +1,115 @@
+"""What must hold before a mail server's settings can be published, and where each thing can be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from django.contrib.auth import get_user_model
+
+from mailchannel.compose.confirmation import CONFIRMATION_SPECS
+from mailchannel.kernel.specs import FieldSpec
+from mailchannel.models import FolderMapping, MailServer
+from mailchannel.pipeline.file_rules import FILE_SPECS
+from mailchannel.pipeline.gates import acceptance_specs
+from mailchannel.pipeline.routing import ROUTING_SPECS
+from mailchannel.senders import SENDERS
+from mailchannel.services import file_settings
+from mailchannel.services.spec_check import spec_problems
+from mailchannel.services.trouble import TROUBLE_SPECS
+from mailchannel.services.validation import TARGETS, folder_problems
+from mailchannel.services.vault import connection_settings, sending_settings
+from mailchannel.transports import TRANSPORTS
+from tickets.api import published_templates, template_fields
+
+#: Prefix of the inputs of a group of settings → step of the wizard that has them.
+STEP_OF: Final = {
+    "": "connection",
+    "sending-": "connection",
+    "trouble-": "folders",
+    "accept-": "senders",
+    "route-": "ticket",
+    "files-": "ticket",
+    "confirm-": "answers",
+}
+PERSONAL_ADDRESS = (
+    "{} belongs to a person who signs in here. Use a mailbox of its own, or their mail would become tickets."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What keeps a mail server from being published. `step` and `field` lead to where it can be mended."""
+
+    step: str
+    field: str
+    text: str
+
+
+def problems(server: MailServer) -> list[Problem]:
+    return [
+        *_connection(server),
+        *_folders(server),
+        *_senders(server),
+        *_ticket(server),
+        *_specs("confirm-", CONFIRMATION_SPECS, server.confirmation),
+    ]
+
+
+def _connection(server: MailServer) -> Iterator[Problem]:
+    if MailServer.objects.filter(name=server.name).exclude(pk=server.live.pk).exists():
+        yield Problem("connection", "name", f"Another mail server is called “{server.name}”. Choose another name.")
+    if not server.address:
+        yield Problem("connection", "address", "Mail address is missing.")
+    elif get_user_model().objects.filter(email__iexact=server.address).exists():
+        yield Problem("connection", "address", PERSONAL_ADDRESS.format(server.address))
+    if server.protocol not in TRANSPORTS:
+        yield Problem("connection", "protocol", f"There is no protocol called “{server.protocol}”.")
+        return
+    yield from _specs("", TRANSPORTS[server.protocol].fields, connection_settings(server))
+    if server.sending.get("host"):  # without one mail comes in but no answer leaves; the review says so
+        yield from _specs("sending-", SENDERS["smtp"].fields, sending_settings(server))
+
+
+def _specs(prefix: str, specs: tuple[FieldSpec, ...], stored: Mapping[str, object]) -> Iterator[Problem]:
+    for name, text in spec_problems(specs, stored):
+        yield Problem(STEP_OF[prefix], prefix + name, text)
+
+
+def _folders(server: MailServer) -> Iterator[Problem]:
+    if server.protocol in TRANSPORTS and TRANSPORTS[server.protocol].has_folders:
+        yield from _folder_roles(server)
+        yield from _specs("trouble-", TROUBLE_SPECS, server.trouble)
+
+
+def _folder_roles(server: MailServer) -> Iterator[Problem]:
+    by_role: dict[str, list[str]] = {role: [] for role in FolderMapping.Role.values}
+    for row in server.folders.all():
+        by_role[row.role].append(row.folder)
+    if not by_role["source"]:
+        yield Problem("folders", "source", "No folder to read mail from is chosen.")
+    for role, ended in TARGETS.items():
+        if not by_role[role]:
+            yield Problem("folders", role, f"The folder for {ended} mail is missing.")
+    targets = {role: folders[0] for role in TARGETS if (folders := by_role[role])}
+    for role, text in folder_problems(by_role["source"], targets, by_role["never_read"]).items():
+        yield Problem("folders", role, text)
+
+
+def _senders(server: MailServer) -> Iterator[Problem]:
+    yield from _specs("accept-", acceptance_specs(), server.acceptance)
+
+
+def _ticket(server: MailServer) -> Iterator[Problem]:
+    yield from _specs("route-", ROUTING_SPECS, server.routing)
+    yield from _specs("files-", FILE_SPECS, file_settings.in_force(server))
+    if not server.template_id:
+        yield Problem("ticket", "template", "No ticket template is chosen.")
+        return
+    if server.template_id not in dict(published_templates()):
+        yield Problem("ticket", "template", f"The template “{server.template}” is not published.")
+    filled = {row.field for row in server.mappings.all() if row.property or row.default}
+    for field in template_fields(server.template_id):
+        if field.required and field.key not in filled:
+            yield Problem("ticket", f"map-{field.key}", f"{field.label} is required: choose what fills it.")
