@@ -33,8 +33,10 @@ test: install-dev
 test-sqlite: install-dev
 	$(BIN)/python -m pytest -n $(WORKERS_FOR_TESTS) --dist loadfile
 
+# Of the hostile mails those with text that SQLite would store and PostgreSQL refuses.
 test-postgres: install-dev
-	scripts/with-postgres $(BIN)/python -m pytest -m "not browser" tests/story tests/contract tests/admin
+	scripts/with-postgres $(BIN)/python -m pytest -m "not browser" tests/story tests/contract tests/admin \
+		tests/hostile/test_text.py tests/hostile/test_files.py
 
 check: install-dev
 	$(BIN)/ruff check .

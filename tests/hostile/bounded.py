@@ -13,15 +13,16 @@ import pickle
 import resource
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, NoReturn, TypeVar
 
 from mailchannel.kernel.types import ParsedMail
+from mailchannel.parsing.identity import identity
 from mailchannel.parsing.mime import parse
 from mailchannel.parsing.quotes import new_words
-from tests.hostile.reading import read, storable
+from tests.hostile.reading import ONCE, ask, read, storable
 
 T = TypeVar("T")
 #: Above the bound that is asserted, so that a test says by how much it was missed.
@@ -43,14 +44,32 @@ def bounded(
 
 
 def parsed(raw: bytes, *, seconds: float, megabytes: float) -> tuple[str, str]:
-    """The text and its new words, each found once, as on the road of a mail: for mails that are bombs."""
+    """The text and its new words; each reader is asked once, as on the road of a mail: for mails that are bombs."""
 
     def work() -> tuple[str, str]:
         mail = parse(raw)
         storable(mail)
+        ask(ONCE, mail)
+        identity(raw)
         return mail.text, new_words(mail)
 
     return within(work, seconds=seconds, megabytes=megabytes)
+
+
+@contextlib.contextmanager
+def in_time(seconds: float) -> Iterator[None]:
+    """For work on the database, which no child process can do for us: breaks it off, even a regular expression."""
+
+    def break_off(*_: object) -> NoReturn:
+        raise AssertionError(f"it took more than the {seconds} s CPU that are allowed")
+
+    before = signal.signal(signal.SIGPROF, break_off)
+    signal.setitimer(signal.ITIMER_PROF, seconds, seconds)  # again and again: somebody may try a second time
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def within(work: Callable[[], T], *, seconds: float, megabytes: float) -> T:

@@ -81,11 +81,5 @@ def nested_messages(depth: int, words: bytes = b"deep down") -> bytes:
 
 
 def cases(table: Mapping[str, object]) -> pytest.MarkDecorator:
-    """Parametrizes `case` with a table; its keys, which begin with the number of the case, name the tests.
-
-    A case may say that it is `slow`.
-    """
-    marks = {name: pytest.mark.slow if getattr(value, "slow", False) else () for name, value in table.items()}
-    return pytest.mark.parametrize(
-        "case", [pytest.param(value, id=name, marks=marks[name]) for name, value in table.items()]
-    )
+    """Parametrizes `case` with a table; its keys, which begin with the number of the case, name the tests."""
+    return pytest.mark.parametrize("case", [pytest.param(value, id=name) for name, value in table.items()])

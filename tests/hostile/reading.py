@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ RULES = [
     *(MappingRule(kind, property=name, kind=kind) for kind in KINDS for name in ("subject", "date")),
 ]
 LONGEST_NAME = 200  # bytes
+#: Whom the road of a mail asks; beside them `new_words`, once.
+ONCE = (automatic, bulk, kind_of, importance)
 
 
 def read(raw: bytes) -> ParsedMail:
@@ -36,10 +38,14 @@ def read(raw: bytes) -> ParsedMail:
 
 def check(mail: ParsedMail) -> None:
     storable(mail)
-    for each in (automatic, bulk, kind_of, importance, new_words, as_json):
-        storable(each(mail))
+    ask((*ONCE, new_words, as_json), mail)
     storable([step.because for step in map_fields(mail, RULES).steps])
     assert all(file.filename and len(file.filename.encode()) <= LONGEST_NAME for file in mail.attachments)
+
+
+def ask(readers: Iterable[Callable[[ParsedMail], Any]], mail: ParsedMail) -> None:
+    for each in readers:
+        storable(each(mail))
 
 
 def storable(value: Any) -> None:

@@ -129,6 +129,7 @@ def disposition(header: str) -> Message:
     return parsed
 
 
+@pytest.mark.req("ML-37", "ML-38", "ML-39", "ML-40")
 @cases(NAMES)
 def test_a_name_becomes_a_harmless_one_and_the_file_is_kept(case: bytes, receive: Receive, desk: Client) -> None:
     raw = with_file(case, CONTENT)
@@ -157,6 +158,7 @@ def check_download(desk: Client, attachment: Attachment) -> None:
     assert "X-Evil" not in response and "Set-Cookie" not in response
 
 
+@pytest.mark.req("ML-37", "ML-39")
 def test_ml_37_ml_39_files_lie_under_names_of_our_own_outside_any_web_root(receive: Receive) -> None:
     before = stored()
     for at, name in enumerate(
@@ -205,6 +207,7 @@ KINDS = {
 }
 
 
+@pytest.mark.req("ML-41")
 @cases(KINDS)
 def test_whatever_a_file_is_it_is_only_a_download(
     case: tuple[bytes, bytes, bytes], receive: Receive, desk: Client
@@ -229,6 +232,7 @@ def test_whatever_a_file_is_it_is_only_a_download(
             assert response["Content-Disposition"].startswith("attachment") or (picture and query)
 
 
+@pytest.mark.req("ML-41")
 def test_ml_41_every_file_is_kept_or_its_loss_is_explained(receive: Receive) -> None:
     rows = [
         receive(

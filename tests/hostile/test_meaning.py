@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import time
 from dataclasses import dataclass
 
 import pytest
 
 from mailchannel.models import MailServer, OutboundMail
 from mailchannel.pipeline.gates import acceptance_specs
-from tests.hostile.bounded import bounded
+from tests.hostile.bounded import bounded, in_time
 from tests.hostile.conftest import Receive, take_in
 from tests.hostile.mails import cases, file, from_header, html, mail, multipart, part, text
 from tickets.models import Attachment, Ticket
@@ -21,6 +20,7 @@ pytestmark = pytest.mark.django_db
 CATASTROPHE = "^(a+)+$"
 
 
+@pytest.mark.req("ML-47")
 def test_ml_47_no_setting_is_a_regular_expression(server: MailServer) -> None:
     """Every list of words an administrator writes is compared as it stands."""
     lists = [spec.name for spec in acceptance_specs() if isinstance(spec.default, tuple)]
@@ -30,13 +30,13 @@ def test_ml_47_no_setting_is_a_regular_expression(server: MailServer) -> None:
         subject=b"Subject: " + b"a" * 50_000 + b"!", sender=b"From: " + b"a" * 60 + b"@" + b"a." * 90 + b"example"
     )
 
-    before = time.process_time()
-    (row,) = take_in(server, bomb)
+    with in_time(5):
+        (row,) = take_in(server, bomb)
 
-    assert time.process_time() - before < 5
     assert lists and row.reason in ("ignored.subject", "rejected.sender_unreadable")
 
 
+@pytest.mark.req("ML-47")
 def test_ml_47_no_reader_of_a_mail_is_slow_on_it() -> None:
     raw = mail(
         subject=b"Subject: " + b"a" * 50_000 + b"!",
@@ -79,6 +79,7 @@ ORDERS = (
 )
 
 
+@pytest.mark.req("ML-48")
 @pytest.mark.parametrize("order", ORDERS, ids=lambda line: f"ML-48-{line.decode().partition(':')[0]}")
 def test_a_header_gives_no_orders(order: bytes, receive: Receive) -> None:
     commands = b"#priority urgent\r\n#assign mara\r\nStatus: solved\r\nOwner: root\r\n/close\r\n"
@@ -104,6 +105,7 @@ NONSENSE = (b"", b"urgent!!!", b"higher", b"9", b"-1", b"0", b"1e9", b"999999999
             "１".encode(), b"1" * 5_000, b"critical", b"null", b"high;low", b"%s")  # fmt: skip
 
 
+@pytest.mark.req("ML-49")
 @pytest.mark.parametrize("value", NONSENSE, ids=lambda value: f"ML-49-{value[:20]!r}")
 def test_a_nonsensical_importance_is_the_normal_one(value: bytes, receive: Receive) -> None:
     for at, header in enumerate((b"Importance", b"X-Priority", b"Priority", b"X-MSMail-Priority")):
@@ -113,6 +115,7 @@ def test_a_nonsensical_importance_is_the_normal_one(value: bytes, receive: Recei
         assert Ticket.objects.get(pk=row.ticket_id).priority == "normal"
 
 
+@pytest.mark.req("ML-49")
 def test_ml_49_contradictions_are_settled_the_same_way_every_time(receive: Receive) -> None:
     contradicting = (b"Importance: high", b"X-Priority: 5", b"Importance: low", b"Priority: non-urgent")
 
@@ -203,6 +206,7 @@ HONEST = {
 }  # fmt: skip
 
 
+@pytest.mark.req("ML-50")
 @cases(HONEST)
 def test_an_honest_mail_simply_arrives(case: Honest, receive: Receive) -> None:
     bounded(case.raw)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import unescape
 from io import StringIO
 
 import pytest
@@ -11,6 +12,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
+from mailchannel.compose.headers import LOOP_HEADER
 from mailchannel.models import InboundMail, OutboundMail
 from tests.hostile.conftest import Receive
 from tests.hostile.mails import cases, file, mail, multipart, text
@@ -60,6 +62,7 @@ def check_escaped(page: str, markup: str) -> None:
     assert markup not in page or "<" not in markup and '"' not in markup
 
 
+@pytest.mark.req("ML-35")
 @cases(MARKUP)
 def test_markup_is_escaped_on_every_page(case: str, receive: Receive, agent: User, desk: Client) -> None:
     row = receive(loaded(case))
@@ -69,21 +72,31 @@ def test_markup_is_escaped_on_every_page(case: str, receive: Receive, agent: Use
     set_status(ticket=ticket, agent=agent, status="solved")
     set_status(ticket=ticket, agent=agent, status="open")
 
+    log, sent = f"/admin/mailchannel/inboundmail/{row.pk}", OutboundMail.objects.get().pk
     for address in (
         *("/", "/?view=open", "/?q=alert", f"/tickets/{ticket.number}/", "/admin/mailchannel/inboundmail/"),
-        *("/admin/mailchannel/inboundmail/?q=alert", f"/admin/mailchannel/inboundmail/{row.pk}/change/"),
-        *(
-            "/admin/mailchannel/outboundmail/",
-            f"/admin/mailchannel/outboundmail/{OutboundMail.objects.get().pk}/change/",
-        ),
-        *("/admin/tickets/ticket/", "/admin/", f"/admin/tickets/ticket/{ticket.pk}/change/"),
-        *(f"/admin/tickets/ticket/{ticket.pk}/history/", f"/admin/mailchannel/inboundmail/{row.pk}/history/"),
+        *("/admin/mailchannel/inboundmail/?q=alert", f"{log}/change/", f"{log}/history/", f"{log}/source/"),
+        *("/admin/mailchannel/outboundmail/", f"/admin/mailchannel/outboundmail/{sent}/change/", "/admin/"),
+        *("/admin/tickets/ticket/", f"/admin/tickets/ticket/{ticket.pk}/change/"),
+        *(f"/admin/tickets/ticket/{ticket.pk}/history/", f"/tickets/{ticket.number}/notes/{row.note_id}/mail/"),
+        *("/admin/tickets/contact/", f"/admin/tickets/contact/{ticket.requester_id}/change/"),
     ):
         response = desk.get(address, follow=True)
-        assert response.status_code in (200, 404), address
+        assert response.status_code == 200, address
         check_escaped(response.content.decode(), case)
 
 
+@pytest.mark.req("ML-35")
+@cases(MARKUP)
+def test_markup_is_shown_letter_by_letter(case: str, receive: Receive, desk: Client) -> None:
+    receive(loaded(case))
+    ticket = Ticket.objects.get()
+
+    for address in ("/", f"/tickets/{ticket.number}/", f"/admin/tickets/ticket/{ticket.pk}/change/"):
+        assert case in unescape(desk.get(address).content.decode()), address
+
+
+@pytest.mark.req("ML-35")
 @cases(MARKUP)
 def test_markup_in_a_refused_mail_is_escaped_in_the_log(case: str, receive: Receive, desk: Client) -> None:
     row = receive(mail(sender=f"From: {case} <a@b@example.com>".encode(), subject=f"Subject: {case}".encode()))
@@ -93,6 +106,7 @@ def test_markup_in_a_refused_mail_is_escaped_in_the_log(case: str, receive: Rece
         check_escaped(desk.get(address, follow=True).content.decode(), case)
 
 
+@pytest.mark.req("ML-35")
 @cases(MARKUP)
 def test_markup_changes_nothing_in_the_mail_that_goes_out(case: str, receive: Receive, agent: User) -> None:
     receive(loaded(case))
@@ -104,14 +118,8 @@ def test_markup_changes_nothing_in_the_mail_that_goes_out(case: str, receive: Re
     names = {line.partition(b":")[0].lower() for line in head.split(b"\n") if line[:1] not in b" \t"}
     assert names <= {name.lower() for name in (b"From", b"To", b"Cc", b"Subject", b"Date", b"Message-ID", b"In-Reply-To",
                      b"References", b"Reply-To", b"MIME-Version", b"Content-Type", b"Content-Transfer-Encoding",
-                     b"Auto-Submitted", b"X-Auto-Response-Suppress", b"X-Helpdesk-Loop")} | loop_header()  # fmt: skip
+                     b"Auto-Submitted", b"X-Auto-Response-Suppress", LOOP_HEADER.encode())}  # fmt: skip
     assert b"text/html" not in raw
-
-
-def loop_header() -> set[bytes]:
-    from mailchannel.compose.headers import LOOP_HEADER
-
-    return {LOOP_HEADER.lower().encode()}
 
 
 INJECTIONS = {
@@ -124,6 +132,7 @@ INJECTIONS = {
 }
 
 
+@pytest.mark.req("ML-35")
 @cases(INJECTIONS)
 def test_a_subject_adds_no_header_to_our_answer(case: bytes, receive: Receive, agent: User) -> None:
     receive(mail(subject=case, message_id=b"Message-ID: <1@example.com\r\n X-Evil: 1>"))
@@ -146,6 +155,7 @@ FORMULAS = {
 }
 
 
+@pytest.mark.req("ML-45")
 @cases(FORMULAS)
 def test_a_formula_is_a_subject_like_any_other(case: str, receive: Receive, desk: Client) -> None:
     row = receive(mail(subject=b"Subject: " + case.encode()))

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from mailchannel.kernel.types import ParsedMail
-from mailchannel.models import InboundMail, MailServer, OutboundMail
+from mailchannel.models import MailServer, OutboundMail
 from tests.hostile.bounded import bounded
 from tests.hostile.conftest import Receive, take_in
 from tests.hostile.mails import cases, from_header, mail
@@ -47,6 +47,8 @@ SMUGGLED = {
     "ML-01-unfinished": b"=?utf-8?q?mallory=40evil.example@example.com",
     "ML-01-not-separated": b"ann=?utf-8?q?=2Cmallory?=@example.com",
     "ML-01-unknown-charset": b"=?x-no-such?q?mallory=40evil.example=2C?=ann@example.com",
+    "ML-01-hides-a-bracket": b"=?utf-8?q?<mallory@evil.example>?= <ann@example.com>",
+    "ML-01-hides-a-quote": b'=?utf-8?q?"?= <ann@example.com> (" <mallory@evil.example>)',
     "ML-01-language": b"=?utf-8*en?q?mallory=40evil.example=2C?=ann@example.com",
     "ML-02-utf-7": b"=?utf-7?q?mallory+AEA-evil.example+ACw-?=ann@example.com",
     "ML-02-utf-7-in-brackets": b"<=?utf-7?q?mallory+AEA-evil.example+AD4-?=ann@example.com>",
@@ -75,6 +77,9 @@ SMUGGLED = {
     "ML-07-group-and-mailbox": b"Friends:; ann@example.com",
     "ML-07-comma-alone": b",ann@example.com",
     "ML-07-trailing-comma": b"ann@example.com,",
+    "ML-07-comma-before-the-bracket": b"mallory@evil.example, <ann@example.com>",
+    "ML-07-semicolon-before-the-bracket": b"mallory@evil.example; <ann@example.com>",
+    "ML-07-group-before-the-bracket": b"mallory@evil.example: <ann@example.com>",
     "ML-07-folded": b"ann@example.com,\r\n mallory@evil.example",
     "ML-10-blank-in-the-domain": b"ann@exam ple.com",
     "ML-10-blank-after-the-at": b"ann@ example.com",
@@ -109,6 +114,7 @@ SMUGGLED = {
 }
 
 
+@pytest.mark.req("ML-01", "ML-02", "ML-03", "ML-07", "ML-10", "ML-11")
 @cases(SMUGGLED)
 def test_an_address_that_can_be_read_in_two_ways_is_nobodys(case: bytes, guarded: MailServer) -> None:
     assert bounded(from_header(case), lambda found: (sender(found), bool(found.sender_problem))) == ("", True)
@@ -150,11 +156,14 @@ AMBIGUOUS = {
     "ML-09-quote-in-comment": Never(b'mallory@evil.example (") ann@example.com (")', "@"),
     "ML-09-quote-and-bracket": Never(b'"(" <mallory@evil.example> ")" <ann@example.com>', "@"),
     "ML-09-unbalanced-in-quotes": Never(b'"ann@example.com (" <mallory@evil.example>', "ann@"),
+    "ML-09-comment-never-closed": Never(b"(ann@example.com <mallory@evil.example>", "@"),
+    "ML-09-quote-never-closed": Never(b'"ann@example.com <mallory@evil.example>', "@"),
     "ML-09-folded": Never(b"mallory@evil.example (\r\n ann@example.com\r\n )", "ann@"),
     "ML-09-encoded-comment": Never(b"mallory@evil.example (=?utf-8?q?ann=40example.com?=)", "ann@"),
 }
 
 
+@pytest.mark.req("ML-04", "ML-09")
 @cases(AMBIGUOUS)
 def test_quotes_and_comments_never_name_the_wrong_one(case: Never) -> None:
     assert case.name not in bounded(from_header(case.value), sender)
@@ -187,6 +196,7 @@ LOOK_ALIKES = {
 }
 
 
+@pytest.mark.req("ML-05", "ML-06", "ML-11")
 @cases(LOOK_ALIKES)
 def test_another_domain_stays_another_domain(case: bytes, guarded: MailServer) -> None:
     (row,) = take_in(guarded, from_header(case))
@@ -195,6 +205,7 @@ def test_another_domain_stays_another_domain(case: bytes, guarded: MailServer) -
     assert row.sender != "ann@example.com" and not Ticket.objects.exists()
 
 
+@pytest.mark.req("ML-05")
 def test_ml_05_the_domain_itself_is_let_in(guarded: MailServer) -> None:
     written = [b"ann@example.com", b"Ann Weber <ann@example.com>", b"ANN@EXAMPLE.COM", b"ann@example.com (Ann)"]
     rows = take_in(guarded, *[from_header(value, b"X-Number: %d" % at) for at, value in enumerate(written)])
@@ -210,6 +221,7 @@ NAMES = {
 }
 
 
+@pytest.mark.req("ML-06")
 @cases(NAMES)
 def test_the_page_shows_the_address_beside_the_name(case: bytes, receive: Receive, desk: Client) -> None:
     row = receive(from_header(case))
@@ -238,6 +250,7 @@ DOUBLED = {
 }
 
 
+@pytest.mark.req("ML-08")
 @cases(DOUBLED)
 def test_not_exactly_one_plain_from_header_names_nobody(case: bytes, guarded: MailServer) -> None:
     (row,) = take_in(guarded, case)
@@ -251,6 +264,7 @@ OTHERS = (b"Reply-To", b"Sender", b"Return-Path", b"X-Sender", b"X-Original-From
           b"X-Mailer-From", b"Envelope-From", b"Apparently-From", b"X-Real-From")  # fmt: skip
 
 
+@pytest.mark.req("ML-13")
 @pytest.mark.parametrize("header", OTHERS, ids=lambda header: f"ML-13-{header.decode()}")
 def test_no_other_header_makes_somebody_the_sender(header: bytes, receive: Receive, guarded: MailServer) -> None:
     allowed = header + b": Ann Weber <ann@example.com>"
@@ -276,6 +290,7 @@ ABSENT = {
 }
 
 
+@pytest.mark.req("ML-14")
 @cases(ABSENT)
 def test_a_mail_of_nobody_is_listed_and_never_answered(case: bytes | None, receive: Receive) -> None:
     row = receive(mail(sender=case))
@@ -285,9 +300,9 @@ def test_a_mail_of_nobody_is_listed_and_never_answered(case: bytes | None, recei
     assert not Ticket.objects.exists() and not OutboundMail.objects.exists()
 
 
+@pytest.mark.req("ML-14")
 def test_ml_14_every_reason_names_what_stood_there(guarded: MailServer) -> None:
-    rows = take_in(guarded, from_header(b"a@b@example.com"), mail(b"From: mallory@evil.example"))
+    wrong, doubled = take_in(guarded, from_header(b"a@b@example.com"), mail(b"From: mallory@evil.example"))
 
-    assert ["a@b@example.com" in InboundMail.objects.get(pk=rows[0].pk).because, "2 From" in rows[1].because] == [
-        True
-    ] * 2
+    assert "a@b@example.com" in wrong.because
+    assert "2 From" in doubled.because

@@ -24,6 +24,7 @@ HTML_BOMBS = {
     "ML-36-60000-paragraphs": lambda: "<p>x" * 60_000,
     "ML-36-60000-misnested": lambda: "<b><p></b></p>" * 15_000,
     "ML-36-60000-links": lambda: "<a href=x>" * 60_000,
+    "ML-36-9900-branches": lambda: "<p><b>x</b></p>" * 9_900,
     "ML-36-100000-less-than": lambda: "<" * 100_000,
     "ML-36-100000-less-than-letters": lambda: "<a" * 100_000,
     "ML-36-100000-entities": lambda: "&amp;&#1;&x" * 100_000,
@@ -47,6 +48,7 @@ HTML_BOMBS = {
 }
 
 
+@pytest.mark.req("ML-36")
 @cases(HTML_BOMBS)
 def test_an_html_bomb_is_cleaned_or_refused_in_time(case: Callable[[], str]) -> None:
     source = case()
@@ -61,6 +63,7 @@ def test_an_html_bomb_is_cleaned_or_refused_in_time(case: Callable[[], str]) -> 
     parsed(html(source.encode()), seconds=5, megabytes=200)
 
 
+@pytest.mark.req("ML-36")
 def test_ml_36_the_text_of_a_bomb_is_shown_where_its_html_is_not(receive: Receive, desk: Client) -> None:
     receive(html(b"<p>Our printer burns.</p>" + b"<p>x" * 60_000))
 
@@ -111,6 +114,7 @@ REPLIES = {
 }
 
 
+@pytest.mark.req("ML-46")
 @cases(REPLIES)
 def test_finding_the_new_words_is_quick_and_loses_nothing(case: Callable[[], bytes]) -> None:
     bomb = case()
@@ -138,6 +142,7 @@ HTML_REPLIES = {
 }
 
 
+@pytest.mark.req("ML-46")
 @cases(HTML_REPLIES)
 def test_finding_the_new_words_in_html_is_quick_and_loses_nothing(case: str) -> None:
     raw = html(f"<p>{ASKED.decode()}</p>{case}".encode(), subject=b"Subject: Re: Printer")
@@ -147,6 +152,7 @@ def test_finding_the_new_words_in_html_is_quick_and_loses_nothing(case: str) -> 
     assert new.startswith(ASKED.decode()) and text_.startswith(ASKED.decode())
 
 
+@pytest.mark.req("ML-46")
 def test_ml_46_the_whole_text_is_kept_behind_the_new_words(receive: Receive, desk: Client) -> None:
     body = ASKED + b"\r\n\r\nOn Mon, 1 Jan 2024 at 10:00, Support wrote:\r\n> an old answer\r\n" + lines(b"> >", 5_000)
 
