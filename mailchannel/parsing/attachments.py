@@ -16,7 +16,7 @@ from mailchannel.parsing.words import readable
 
 REPORTS = frozenset(
     "message/delivery-status message/disposition-notification message/feedback-report message/global-delivery-status"
-    " message/global-disposition-notification message/global-headers text/rfc822-headers".split()
+    " message/global-disposition-notification message/global-headers text/rfc822-headers message/rfc822-headers".split()
 )
 CALENDARS = frozenset({"text/calendar", "text/x-vcalendar", "application/ics"})
 CONTENT_ID_IN_HTML = re.compile(r"cid:([^\"'\s)>]{1,300})")  # in lower case: a search for that is far quicker

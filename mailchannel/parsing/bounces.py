@@ -16,6 +16,7 @@ from mailchannel.parsing.report_words import (
     SERVER_OPENING,
     SERVER_SUBJECT,
 )
+from mailchannel.parsing.subjects import is_answer, is_passed_on
 
 #: Names that only the mail server itself bears.
 ROBOT = re.compile(r"\bmail(er)?[-_. ]?daemon\b(?!\.)|\bmdaemon@")
@@ -29,10 +30,6 @@ ADMINISTRATOR = re.compile(
     r"\bpost[-_]?master\b|\bmail ?(server)? ?administrator\b|antivirus|interscan|imss|microsoft exchange"
     r"|content[- ]filter|mail ?gateway"
 )
-FORWARDED = re.compile(
-    r"(\[[^\]]{0,60}\]\s*)?(fwd?|wg|tr|rv|enc|doorst|vl|vb|pd|ilt|转发|轉寄|転送|전달)\s*:", re.IGNORECASE
-)
-ANSWERED = re.compile(r"(\[[^\]]{0,60}\]\s*)?(re|aw|sv|antw|odp|ynt|res|回复|答复|回覆)(\[\d+\])?\s*:", re.IGNORECASE)
 NO_PATH = re.compile(r"<?\s*(mailer-daemon(@[^<>]*)?)?\s*>?", re.IGNORECASE)
 REPORT_TYPE = re.compile(r"report-type\s*=\s*\"?\s*([\w-]+)", re.IGNORECASE)
 STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
@@ -75,9 +72,7 @@ def null_return_path(mail: ParsedMail) -> bool:
 
 def passed_on(mail: ParsedMail) -> bool:
     """A person answers or forwards: the words of the report are not the mail's own."""
-    if FORWARDED.match(mail.subject):
-        return True
-    return ANSWERED.match(mail.subject) is not None and bool(mail.in_reply_to or mail.references)
+    return is_passed_on(mail.subject) or (is_answer(mail.subject) and bool(mail.in_reply_to or mail.references))
 
 
 def _delivery_report(mail: ParsedMail, kind: str) -> str:

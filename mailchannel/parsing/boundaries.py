@@ -76,7 +76,7 @@ def _lines(raw: bytes, start: int, end: int, boundary: bytes, limits: Limits) ->
     mark, at, tries = b"--" + boundary, start, 0
     while (at := raw.find(mark, at, end)) >= 0:
         tries += 1
-        if tries > 20 * limits.parts:
+        if tries > 4 * limits.parts:  # for each of the multiparts around each other
             raise TooComplex("Too many lines of the mail look like the boundary between two parts.")
         after = at + len(mark)
         if at == start or raw[at - 1 : at] == b"\n":

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import encodings
+import pkgutil
 import re
 from collections.abc import Iterator
+from encodings.aliases import aliases
 from functools import lru_cache
 
+from mailchannel.parsing.guessing import likely_charset
 from mailchannel.parsing.japanese import from_iso_2022_jp
 
 #: Names seen in mails that Python does not know, or that promise less than their senders use.
@@ -57,6 +61,10 @@ ALIASES = {
 #: Text codecs of Python that are no charsets: slow on hostile input, or they turn backslashes into characters.
 REFUSED = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"}
 
+#: What Python calls its codecs. Asked for any other, it looks into its files each time, and keeps every name for ever.
+KNOWN = frozenset(aliases) | {module.name for module in pkgutil.iter_modules(encodings.__path__)}
+PUNCTUATION = re.compile(r"[_:-]+")
+
 #: Names in which somebody wrapped a name: `windows cp-1252`, `iso 8859_1`, `utf-8//IGNORE`, `GB2312_CHARSET`.
 WRAPPED = (
     (re.compile(r"(?:windows|win|cp|ms|ibm|dos)[-_]?(\d{3,5})(?!\d)"), r"cp\1"),
@@ -81,10 +89,6 @@ ENOUGH_TO_BE_SURE = 4
 MARKS_OF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, *MARKS_OF_32)
 
-#: Fewer letters than this tell statistics nothing.
-ENOUGH_TO_GUESS = 12
-GUESS_FROM = 4_000
-
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -93,6 +97,9 @@ def codec_name(declared: str) -> str:
     """Python's name of a declared charset, or an empty string for none we would use."""
     name = re.sub(r"[^a-z0-9_.:-]", "", declared.lower())[:40].strip("-_.:")
     for candidate in (ALIASES.get(name, name), name.removeprefix("x-"), re.sub(r"[-_]", "", name), *_unwrapped(name)):
+        spelling = PUNCTUATION.sub("_", candidate)
+        if spelling not in KNOWN and spelling.replace(".", "_") not in KNOWN:
+            continue
         try:
             found = codecs.lookup(candidate)
         except (LookupError, UnicodeError, ValueError):
@@ -182,13 +189,8 @@ def _damaged_utf8(text: str) -> bool:
 
 def _guess(raw: bytes) -> str:
     """Statistics if there are enough letters to count, else what most of western mail is."""
-    telling = [line for line in raw[: 10 * GUESS_FROM].split(b"\n") if not line.isascii()]
-    sample = b"\n".join(telling)[:GUESS_FROM]
-    if sum(byte > 0x7F for byte in sample) >= ENOUGH_TO_GUESS:
-        from charset_normalizer import from_bytes  # slow to import, and rarely needed
-
-        best = from_bytes(sample).best()
-        text = _strictly(raw, best.encoding) if best is not None and codec_name(best.encoding) else None
-        if text is not None:
-            return text
+    likely = codec_name(likely_charset(raw))
+    text = _strictly(raw, likely) if likely else None
+    if text is not None:
+        return text
     return raw.decode("cp1252", "replace") if _strictly(raw, "cp1252") is not None else raw.decode("latin-1")

@@ -28,6 +28,7 @@ class HeaderBlock:
     defects: list[str] = field(default_factory=list)
     forgiven: set[str] = field(default_factory=set)  # names recognised only by guessing
     broken_off: bool = False  # it ended in a line that is no header
+    folded: list[bytes] = field(default_factory=list)  # lines of the last header, joined once it is complete
 
     def all(self, name: str) -> list[bytes]:
         return [value for key, value in self.fields if key == name]
@@ -51,6 +52,7 @@ def read_headers(raw: bytes, start: int, end: int, limits: Limits) -> HeaderBloc
             block.body, block.broken_off = at, True
             block.defects.append("The headers end in a line that is none.")
             break
+    _unfold(block, limits)
     return block
 
 
@@ -58,6 +60,7 @@ def _lost_its_blank(block: HeaderBlock, line: bytes, following: bytes, limits: L
     """A folded line whose blank was cut off: a parameter is missing, or a header that must come yet follows."""
     if not block.fields or len(line) > LONGEST_FOLD:
         return False
+    _unfold(block, limits)
     waits = block.fields[-1][1].rstrip().endswith(b";") and b"=" in line
     named = NAME.match(following)
     if not waits and (named is None or not _must_come_yet(block, named[1].decode("latin-1").lower())):
@@ -86,21 +89,28 @@ def _take(block: HeaderBlock, line: bytes, limits: Limits) -> bool:
     if named[2]:
         block.defects.append(f"There is a blank between “{name}” and its colon.")
         block.forgiven.add(name)
+    _unfold(block, limits)
     block.fields.append((name, line[named.end() :][: limits.header_value]))
     return True
 
 
 def _continue(block: HeaderBlock, line: bytes, limits: Limits) -> None:
-    """Unfolds: a line that begins with a blank belongs to the header before it."""
+    """A line that begins with a blank belongs to the header before it."""
     if not block.fields:
         block.defects.append("The first line is indented.")
         if NAME.match(line.lstrip()):
             _take(block, line.lstrip(), limits)
             block.forgiven.add(block.fields[-1][0])
         return
-    name, value = block.fields[-1]
-    if len(value) < limits.header_value:
-        block.fields[-1] = (name, (value + line)[: limits.header_value])
+    block.folded.append(line)
+
+
+def _unfold(block: HeaderBlock, limits: Limits) -> None:
+    """Joins the lines of the last header at once: thousands of short ones would be copied again and again."""
+    if block.folded:
+        name, value = block.fields[-1]
+        block.fields[-1] = (name, b"".join((value, *block.folded))[: limits.header_value])
+        block.folded.clear()
 
 
 def _lines(raw: bytes, start: int, end: int) -> Iterator[tuple[int, int, bytes]]:

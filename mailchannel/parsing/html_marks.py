@@ -85,7 +85,7 @@ class _Marker(Writer):
         self.fresh = False
         self.left -= 1
         self.waiting.append(found)
-        if name not in ("hr", "br"):
+        if name != "hr":
             self.open.append((name, found, 0))
 
     def _closed(self, name: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 SILENT = frozenset("script style title noscript template".split())
 #: Where markup begins: a tag with its name, a comment or a declaration. Any other `<` is text.
 MARKUP = re.compile(r"<(?:(/?[a-zA-Z][^\s/>]{0,30})|[!?])")
+END_OF_COMMENT = re.compile("--!?>")
 QUOTED_GREATER = 5  # so many `>` inside one attribute are believed
 LONGEST_TAG = 4_000  # characters in which attributes are looked for
 
@@ -86,7 +87,8 @@ def _behind(source: str, start: int, name: str, unclosed: set[str]) -> int:
 def _after(source: str, opening: int, name: str, unclosed: set[str]) -> int:
     """Where the text goes on behind the markup that begins here."""
     if source.startswith("<!--", opening):
-        return _past(source, "-->", opening + 4)
+        closing = END_OF_COMMENT.search(source, opening + 2)  # `<!-->` is a whole one
+        return closing.end() if closing else len(source)
     end = _end_of_tag(source, opening)
     if name in SILENT and name not in unclosed and source[end - 2 : end] != "/>":
         closing = re.compile(rf"</{name}\s*>", re.IGNORECASE).search(source, end)

@@ -46,6 +46,7 @@ class Writer:
     def text(self, raw: str) -> None:
         content = html.unescape(raw) if "&" in raw else raw
         if self.verbatim:
+            content = MANY_LINES.sub("\n\n", content)  # before each of them gets its quote marks
             self.lines += content.count("\n")
             self.write(content.replace("\n", "\n" + "> " * self.quotes))
             return

@@ -7,6 +7,10 @@ import re
 ESCAPE = re.compile(rb"\x1b(\$[@B]|\$\([@B]|\([BJIH])")
 DOUBLE = (b"$@", b"$B", b"$(@", b"$(B")
 HALF_WIDTH = b"(I"
+JIS = bytes(range(0x21, 0x7F))
+#: What a row becomes, and what a cell of a row with an odd number.
+FIRST = bytes(((row + 1) // 2 + (0x70 if row < 0x5F else 0xB0)) & 0xFF for row in range(256))
+ODD = bytes((cell + (0x1F if cell < 0x60 else 0x20)) & 0xFF for cell in range(256))
 LONGEST = 1_000_000  # bytes; far slower than a codec of Python, this is for what people write
 
 
@@ -33,15 +37,15 @@ def _run(run: bytes, mode: bytes) -> str:
         return run.decode("ascii")
     pairs, newline, rest = run.partition(b"\n")
     pairs = pairs.removesuffix(b"\r") if newline else pairs
-    shifted = b"".join(_shifted(pairs[at : at + 2]) for at in range(0, len(pairs), 2))
-    return shifted.decode("cp932") + (newline + rest).decode("ascii")
+    return _shifted(pairs).decode("cp932") + (newline + rest).decode("ascii")
 
 
-def _shifted(pair: bytes) -> bytes:
-    """Two bytes of JIS as Shift-JIS writes them, whose Windows form knows the extra signs."""
-    if len(pair) < 2 or not (0x21 <= pair[0] <= 0x7E and 0x21 <= pair[1] <= 0x7E):
+def _shifted(pairs: bytes) -> bytes:
+    """Two bytes of JIS each as Shift-JIS writes them, whose Windows form knows the extra signs."""
+    if len(pairs) % 2 or pairs.translate(None, JIS):
         raise UnicodeError("no JIS")
-    row, cell = pair
-    first = (row + 1) // 2 + (0x70 if row < 0x5F else 0xB0)
-    second = cell + (0x1F if row % 2 else 0x7E)
-    return bytes((first, second + 1 if row % 2 and second >= 0x7F else second))
+    rows, cells = pairs[::2], pairs[1::2]
+    shifted = bytearray(pairs)
+    shifted[::2] = rows.translate(FIRST)
+    shifted[1::2] = bytes(ODD[cell] if row % 2 else cell + 0x7E for row, cell in zip(rows, cells, strict=True))
+    return bytes(shifted)

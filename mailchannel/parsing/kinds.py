@@ -23,20 +23,12 @@ class Kind(StrEnum):
     FEEDBACK = "feedback"
 
 
-#: Written by machines about mails of ours. Invitations and mails to lists are written by people.
-BY_MACHINES = frozenset({Kind.BOUNCE, Kind.AUTOMATIC, Kind.RECEIPT, Kind.CHALLENGE, Kind.FEEDBACK})
-
-
 @dataclass(frozen=True, slots=True)
 class MailKind:
     """`sign` says in words for the trace what shows it; empty for a letter."""
 
     kind: Kind
     sign: str = ""
-
-    @property
-    def by_machine(self) -> bool:
-        return self.kind in BY_MACHINES
 
 
 #: The special before the general: a receipt is automatic too. A rejection in the form of a receipt is a bounce.

@@ -29,5 +29,10 @@ class Limits:
     name: int = 200  # bytes of an attachment's name
     flat_text: int = 100_000  # bytes shown of a mail that is too complex
 
+    def allow_parts(self, count: int) -> None:
+        """Raises TooComplex."""
+        if count > self.parts:
+            raise TooComplex(f"The mail has more than {self.parts} parts.")
+
 
 DEFAULT = Limits()

@@ -13,16 +13,16 @@ from mailchannel.parsing.attachments import read_parts
 from mailchannel.parsing.body import Piece, as_body, read_body
 from mailchannel.parsing.charset import decode
 from mailchannel.parsing.dates import read_date
+from mailchannel.parsing.guessing import one_mail
 from mailchannel.parsing.header_block import HeaderBlock, read_headers
 from mailchannel.parsing.limits import DEFAULT, Limits, TooComplex
 from mailchannel.parsing.protection import read_protection
-from mailchannel.parsing.reports import read_report
+from mailchannel.parsing.reports import MESSAGE_ID, read_report
 from mailchannel.parsing.sender import read_sender, shown
 from mailchannel.parsing.structure import Tree
 from mailchannel.parsing.unpacking import open_winmail
 from mailchannel.parsing.words import readable, unfold
 
-MESSAGE_ID = re.compile(r"<\s*([^<>\s]{1,998})\s*>")
 BARE_ID = re.compile(r"(?<![^\s<>])[^<>\s@]{1,499}@[^<>\s@]{1,498}(?![^\s<>])")
 MOST_REFERENCES = 200
 #: Rules read them, not people: decoded, an encoded word would let the sender write what our own server did not.
@@ -46,6 +46,11 @@ class _Content:
 
 def parse(raw: bytes, *, size: int | None = None, limits: Limits = DEFAULT) -> ParsedMail:
     """`size` is the size on the server when only a part of the mail (its headers) was fetched."""
+    with one_mail():
+        return _parse(raw, size, limits)
+
+
+def _parse(raw: bytes, size: int | None, limits: Limits) -> ParsedMail:
     length = len(raw)
     if b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
@@ -96,11 +101,11 @@ def _content(raw: bytes, block: HeaderBlock, limits: Limits) -> _Content:
     tree = Tree(raw, limits)
     try:
         root = tree.grow(block, len(raw))
+        body = read_body(root, limits)
+        unpacked = open_winmail(root.leaves(), limits)
     except TooComplex as why:
         flat = decode(raw[block.body : block.body + limits.flat_text])
         return _Content(flat, defects=tuple(tree.defects), too_complex=str(why))
-    body = read_body(root, limits)
-    unpacked = open_winmail(root.leaves())
     if not body.text.strip() and (unpacked.text or unpacked.html):
         body = as_body([Piece(unpacked.text, unpacked.html)], limits)
     protection = read_protection(root, body.text)

@@ -44,7 +44,7 @@ def feedback(mail: ParsedMail) -> str:
 def challenge(mail: ParsedMail) -> str:
     """A spam filter asks the sender to confirm. People ask for that too: their subject alone proves nothing."""
     sign = _machine(mail)
-    if not sign or passed_on(mail) or CHALLENGE_SUBJECT.search(plain(mail.subject[:300])) is None:
+    if not sign or passed_on(mail) or CHALLENGE_SUBJECT.match(plain(mail.subject[:300])) is None:
         return ""
     return f"the subject “{mail.subject[:80]}” together with {sign}"
 

@@ -18,9 +18,13 @@ LONGEST_ANNOUNCED = 1_000
 ESCAPED = re.compile(r"\\([\"\\])")
 
 
+#: What this package asks for. A hostile header has hundreds of others, to be decoded from hundreds of charsets.
+ASKED = frozenset("boundary charset delsp filename format name smime-type start".split())
+
+
 @dataclass(frozen=True, slots=True)
 class Structured:
-    """A header with parameters. Names are in lower case; of a name that occurs twice the first one counts."""
+    """A header with the ASKED parameters, in lower case; of a name that occurs twice the first one counts."""
 
     value: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
@@ -41,7 +45,7 @@ def structured(raw: bytes, limits: Limits = DEFAULT) -> Structured:
         name, equals, text = item.partition("=")
         name = name.strip().lower()
         named = SECTION.fullmatch(name)
-        if not equals or named is None:
+        if not equals or named is None or named[1] not in ASKED:
             continue
         if "*" in name:
             encoded = bool(named[3] or not named[2])

@@ -42,24 +42,24 @@ class Protection:
 def read_protection(root: Node, text: str) -> Protection:
     """Marks the parts that are signatures or encrypted."""
     found = Protection()
-    _walk(root, found)
+    _walk(root, found, whole=True)
     armour = ARMOUR.search(text, 0, ARMOUR_STANDS_IN)
     if armour:
         found.signed("PGP") if armour[1] else found.encrypted("PGP")
     return found
 
 
-def _walk(part: Node, found: Protection) -> None:
+def _walk(part: Node, found: Protection, *, whole: bool) -> None:
     if any(child.content_type == PGP_CONTROL for child in part.children):
         _mark_encrypted(part, found)
     for child in part.children:
-        _walk(child, found)
+        _walk(child, found, whole=False)
     if part.children or part.role in (PartKind.BODY, PartKind.ALTERNATIVE):
         return
     if part.content_type in SIGNATURES:
         part.role = PartKind.SIGNATURE
         found.signed(SIGNATURES[part.content_type])
-    elif is_smime(part):
+    elif part.role is PartKind.SIGNATURE or is_smime(part, whole=whole):
         _envelope(part, found)
 
 

@@ -21,11 +21,9 @@ from mailchannel.parsing.quote_marks import (
     is_header_block,
     is_reply_line,
 )
-from mailchannel.parsing.quote_words import ANSWER, FORWARD, either
 from mailchannel.parsing.signatures import without_signature
+from mailchannel.parsing.subjects import is_answer, is_passed_on
 
-ANSWERED = re.compile(rf"\s*(?:{either(ANSWER)})\s*(?:\[\d+\]|\^?\d+)?\s*[:：]", re.IGNORECASE)
-FORWARDED = re.compile(rf"\s*(?:{either(FORWARD)})\s*[:：]", re.IGNORECASE)
 QUOTED = re.compile(r"\s{0,3}>")
 #: A mail program broke a quoted line inside a link, or put the link of a quoted line on a line of its own.
 LINK_IN_QUOTE = re.compile(r"\s*[(<\[]https?://\S+\s?>?\s*$")
@@ -37,9 +35,9 @@ LOOKED_AT = 2_000  # lines; nobody writes more above a quote, and hostile text m
 
 def new_words(mail: ParsedMail) -> str:
     """What this mail adds to the conversation."""
-    if FORWARDED.match(mail.subject):
+    if is_passed_on(mail.subject):
         return mail.text
-    answers = bool(mail.in_reply_to or mail.references or ANSWERED.match(mail.subject))
+    answers = bool(mail.in_reply_to or mail.references or is_answer(mail.subject))
     plain = without_history(mail.text, answers=answers)
     read_as_plain = _has_plain_form(mail)
     rich = read_rich(mail.html, proof=read_as_plain) if mail.html else None

@@ -25,6 +25,7 @@ VISIBLE = re.compile(rb"[^\r\n]")
 LONGEST_SAYING = 500  # characters
 LONGEST_STATUS = 500_000  # bytes
 LONGEST_QUOTE = 100_000  # characters
+MOST_PARTS = 10  # a report has one
 MOST_GROUPS = 500
 MOST_RECIPIENTS = 200
 MOST_IDS = 10
@@ -38,7 +39,8 @@ def read_report(mail: ParsedMail) -> DeliveryReport | None:
 
 def _recipients(mail: ParsedMail) -> tuple[FailedRecipient, ...]:
     """As the report states them for machines; otherwise as its header and its text name them."""
-    stated = [each for part in mail.parts if part.content_type in STATUS_TYPES for each in _stated(part.content)]
+    status = [part for part in mail.parts if part.content_type in STATUS_TYPES][:MOST_PARTS]
+    stated = [each for part in status for each in _stated(part.content)]
     if stated:
         return tuple(dict.fromkeys(stated))[:MOST_RECIPIENTS]
     told = recipients_in(mail)

@@ -17,7 +17,7 @@ DICTIONARY = (
     b"\\par \\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx"
 )
 WINDOW = 4096
-LONGEST = 5_000_000
+LONGEST = 1_000_000  # bytes; what lies beyond is neither unpacked nor read
 
 TOKEN = re.compile(
     rb"\\'(?P<byte>[0-9a-fA-F]{2})|\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?[0-9]{1,9})? ?"
@@ -37,7 +37,6 @@ WRITTEN = {b"par": "\n", b"line": "\n", b"row": "\n", b"cell": " ", b"tab": "\t"
     b"bullet": "•",
 }
 SYMBOLS = {b"~": "\xa0", b"{": "{", b"}": "}", b"\\": "\\", b"_": "-", b"\n": "\n", b"\r": "\n"}
-READ_AS_TEXT = 1_000_000
 DEEPEST = 500
 
 
@@ -77,7 +76,7 @@ def _unpacked(data: bytes, size: int) -> bytes:
 def words(rtf: bytes) -> str:
     """The text in it. HTML that Outlook wrapped into RTF (MS-OXRTFEX) comes out as the text between its tags."""
     writer = _Writer()
-    for token in TOKEN.finditer(rtf[:READ_AS_TEXT]):
+    for token in TOKEN.finditer(rtf[:LONGEST]):
         writer.take(token)
     writer.flush()
     return storable("".join(writer.pieces)).strip()
@@ -90,15 +89,13 @@ class _Writer:
     charset: str = "cp1252"
     silent: bool = False
     double: bool = False  # what HTML has anyway, once more for programs without it
-    groups: list[bool] = field(default_factory=list)
-    skip: int = 0  # letters that repeat, for old programs, the one before
+    groups: list[tuple[bool, int]] = field(default_factory=list)  # what the groups around this one go back to
+    repeats: int = 1  # so many letters repeat, for old programs, each one outside their charset
+    skip: int = 0  # of those, how many are still to come
 
     def take(self, token: re.Match[bytes]) -> None:
-        if token["brace"] == b"{":
-            self.groups[DEEPEST:] = []
-            self.groups.append(self.silent)
-        elif token["brace"]:
-            self.silent = self.groups.pop() if self.groups else False
+        if token["brace"]:
+            self._group(opens=token["brace"] == b"{")
         elif token["word"]:
             self._word(token["word"], int(token["number"] or 1))
         elif token["symbol"] == b"*":
@@ -107,6 +104,14 @@ class _Writer:
             self._write(SYMBOLS.get(token["symbol"], ""))
         elif not (self.silent or self.double):
             self._letters(token)
+
+    def _group(self, *, opens: bool) -> None:
+        self.skip = 0
+        if opens:
+            self.groups[DEEPEST:] = []
+            self.groups.append((self.silent, self.repeats))
+        else:
+            self.silent, self.repeats = self.groups.pop() if self.groups else (False, 1)
 
     def _letters(self, token: re.Match[bytes]) -> None:
         letters = bytes([int(token["byte"], 16)]) if token["byte"] else token["text"].translate(None, b"\r\n")
@@ -123,7 +128,9 @@ class _Writer:
             self.charset = f"cp{number}"
         elif word == b"u":
             self._write(chr(number % 65536))
-            self.skip = 1
+            self.skip = 0 if self.silent or self.double else self.repeats
+        elif word == b"uc":
+            self.repeats = max(number, 0)
         else:
             self._write(WRITTEN.get(word, ""))
 

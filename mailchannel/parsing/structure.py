@@ -82,7 +82,7 @@ class Tree:
             self._divide(part, number, other)
         elif kind.value == "message/partial":
             self.defects.append("The mail is one piece of a larger one that was sent in several.")
-        elif (inner := self._signed(part)) is not None:
+        elif (inner := self._signed(part, whole=not number)) is not None:
             return inner
         return part
 
@@ -144,9 +144,9 @@ class Tree:
                 head = HeaderBlock(body=start)
                 yield Node(self.raw, head, stop, Structured("text/plain"), Structured(), _below(number, count))
 
-    def _signed(self, part: Node) -> Node | None:
+    def _signed(self, part: Node, *, whole: bool) -> Node | None:
         """What lies readable inside an S/MIME envelope that only signs (RFC 8551, 3.5.2), beside that envelope."""
-        if self.inside or not is_smime(part):
+        if self.inside or not is_smime(part, whole=whole):
             return None
         content = signed_content(part.content)
         if content is None:
@@ -155,7 +155,7 @@ class Tree:
         inner = below.grow(read_headers(content, 0, len(content), self.limits), len(content), number=f"{part.number}a")
         self.parts = below.parts
         part.role = PartKind.SIGNATURE
-        kind = Structured("multipart/signed", {"protocol": "application/pkcs7-signature"})
+        kind = Structured("multipart/signed")
         return Node(self.raw, part.block, part.end, kind, Structured(), part.number, [inner, part])
 
     @staticmethod
@@ -164,17 +164,19 @@ class Tree:
 
     def _count(self, *, depth: int) -> None:
         self.parts += 1
-        if self.parts > self.limits.parts:
-            raise TooComplex(f"The mail has more than {self.limits.parts} parts.")
+        self.limits.allow_parts(self.parts)
         if depth > self.limits.depth:
             raise TooComplex(f"The parts of the mail are nested more than {self.limits.depth} deep.")
 
 
-def is_smime(part: Node) -> bool:
-    """The envelope of a mail, which some senders call a mere file; not a signed invoice with a name of its own."""
+def is_smime(part: Node, *, whole: bool) -> bool:
+    """The envelope of a mail, which some senders call a mere file; not a signed invoice with a name of its own.
+
+    `whole` says that the mail has no other part.
+    """
     name = (part.disposition.get("filename") or part.kind.get("name")).lower()
     if part.content_type in SMIME:
-        return name in ("", SMIME_NAME) or part.number == "1"
+        return name in ("", SMIME_NAME) or whole
     return part.content_type == "application/octet-stream" and name == SMIME_NAME
 
 

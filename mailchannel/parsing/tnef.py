@@ -128,7 +128,7 @@ def _take_property(file: WinmailFile, name: int, kind: int, value: bytes, charse
         file.content_id = _text(kind, value, charset).strip().strip("<>")
     elif name == P_DATA and kind in (OBJECT, BINARY):
         file.is_message = kind == OBJECT and value.startswith(EMBEDDED_MESSAGE)
-        file.content = value[len(EMBEDDED_MESSAGE) :] if kind == OBJECT else value
+        file.content = (value[len(EMBEDDED_MESSAGE) :] if kind == OBJECT else value) or file.content
 
 
 def _properties(data: bytes) -> Iterator[tuple[int, int, bytes]]:

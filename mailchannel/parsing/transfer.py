@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import binascii
-import contextlib
 import re
+
+from mailchannel.parsing.uuencode import decoded_line
 
 FOREIGN = re.compile(rb"[^A-Za-z0-9+/=\s]")
 GAP = re.compile(rb"(?<=\S)[ \t](?=\S)")
@@ -36,9 +37,7 @@ def _from_uu(body: bytes) -> bytes:
     for line in lines:
         if line.strip() in (b"end", b"`", b""):
             break
-        wanted = (((line[0] - 32) & 63) * 4 + 5) // 3  # some encoders leave rubbish behind the letters that count
-        with contextlib.suppress(binascii.Error):
-            content += binascii.a2b_uu(line[:wanted])
+        content += decoded_line(line, exact=False) or b""
     return bytes(content)
 
 

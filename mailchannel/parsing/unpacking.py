@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from mailchannel.kernel.types import Part, PartKind
 from mailchannel.parsing.charset import decode, storable
 from mailchannel.parsing.filenames import invented_name, safe_name
+from mailchannel.parsing.limits import Limits
 from mailchannel.parsing.rtf import decompressed, words
 from mailchannel.parsing.structure import TYPE, Node
 from mailchannel.parsing.tnef import Winmail, WinmailFile, read_winmail
@@ -41,12 +42,14 @@ def take_files_out(leaf: Node, text: bytes) -> bytes:
     return b"".join(text[end:start] for end, start in zip(ends, starts, strict=True))
 
 
-def open_winmail(leaves: Iterable[Node]) -> Unpacked:
-    """Unpacks every winmail.dat; it stays a part itself."""
-    unpacked = Unpacked()
+def open_winmail(leaves: Iterable[Node], limits: Limits) -> Unpacked:
+    """Unpacks every winmail.dat; it stays a part itself. Raises TooComplex: what was unpacked counts as parts, too."""
+    unpacked, parts = Unpacked(), 0
     for leaf in leaves:
         if leaf.role is None and _is_winmail(leaf):
             _open(leaf, unpacked)
+        parts += 1 + len(leaf.unpacked)
+        limits.allow_parts(parts)
     return unpacked
 
 

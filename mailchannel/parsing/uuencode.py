@@ -58,14 +58,17 @@ def _read(text: bytes, begin: re.Match[bytes]) -> Encoded | None:
     return None
 
 
-def decoded_line(line: bytes) -> bytes | None:
-    """The bytes of one line; None if it is longer than it declares, or has other signs than uuencode."""
+def decoded_line(line: bytes, *, exact: bool = True) -> bytes | None:
+    """The bytes of one line; None if it has other signs than uuencode or, where `exact`, is longer than it declares.
+
+    Some encoders leave rubbish behind the letters that count, and a sentence may look like such a line.
+    """
     if not line.strip(b" `\t"):
         return b""
     length = (line[0] - 32) & 63
     wanted = 1 + (length + 2) // 3 * 4
     letters = line[1:wanted].ljust(wanted - 1)  # blanks at the end get lost on the way
-    if not 32 <= line[0] <= 96 or len(line) > wanted + 2:
+    if not 32 <= line[0] <= 96 or (exact and len(line) > wanted + 2):
         return None
     try:
         return binascii.a2b_uu(line[:1] + letters)[:length]

@@ -75,13 +75,17 @@ def _pieces(text: str, limits: Limits) -> Iterator[Word | str]:
 
 def _end_of_word(text: str, begin: int, encoding: str) -> int:
     """Where `?=` stands. A word that was cut off ends with the text, or where the next one begins."""
-    stop = text.find("?=", begin)
-    while encoding in "qQ" and stop >= 0 and NOT_THE_END.match(text, stop):
-        stop = text.find("?=", stop + 2)
-    following = NEXT_WORD.search(text, begin, len(text) if stop < 0 else stop + 2)
-    if following:
-        return following.start()
-    return len(text.rstrip("?")) if stop < 0 else stop
+    looked = begin  # up to here no other word begins; nothing behind one is looked at, or hostile text costs minutes
+    while True:
+        stop = text.find("?=", looked)
+        following = NEXT_WORD.search(text, looked, len(text) if stop < 0 else stop + 2)
+        if following:
+            return following.start()
+        if stop < 0:
+            return len(text.rstrip("?"))
+        if encoding in "bB" or NOT_THE_END.match(text, stop) is None:
+            return stop
+        looked = stop + 2
 
 
 def _behind(text: str, stop: int) -> int:

@@ -116,6 +116,7 @@ def test_reports_of_undelivered_mail_are_bounces(headers: str, text: str, sender
         ("Subject: Undelivered Mail Returned to Sender", "I got this. What does it mean?", PERSON),
         ("Subject: Undelivered Mail Returned to Sender", "I got this.", "System Administrator <it@client.example>"),
         ("Subject: Fwd: Undelivered Mail", "Your message could not be delivered to x", PERSON),
+        ("Subject: [staff] I: Undeliverable: Printer", "This is the mail system at host x.example.", PERSON),
         ("Subject: WG: Unzustellbar: Drucker", "This is the mail system at host mx.client.example.", PERSON),
         ("Subject: Fwd: failure notice", "Hi. This is the qmail-send program at x.example.", "postmaster@x.example"),
         (
@@ -302,4 +303,16 @@ def test_a_hostile_report_costs_no_time(line: str) -> None:
     for each in parsed:
         read_report(each)
 
+    assert time.process_time() - begin < 1
+
+
+def test_a_mail_of_thousands_of_statuses_costs_no_time() -> None:
+    status = "--b\nContent-Type: message/delivery-status\n\n" + "Action: failed\n\n" * 500
+    last = "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: x\n\nFinal-Recipient: rfc822; bo@x.example\n"
+    parsed = parse(mail(IN_PARTS, last + status * 300 + "--b--"))
+    begin = time.process_time()
+
+    found = read_report(parsed)
+
+    assert found is not None and "bo@x.example" in [each.address for each in found.recipients]
     assert time.process_time() - begin < 1

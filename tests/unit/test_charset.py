@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import encodings
+import time
+
 import pytest
 
 from mailchannel.parsing.charset import codec_name, decode, storable
+from mailchannel.parsing.guessing import MOST_GUESSES
+from mailchannel.parsing.mime import parse
 
 
 @pytest.mark.parametrize(
@@ -84,6 +89,45 @@ def test_statistics_decide_when_nothing_is_declared() -> None:
     text = "Здравствуйте, у нас сломался принтер на втором этаже. Помогите, пожалуйста!"
 
     assert decode(text.encode("cp1251")) == text
+
+
+def test_names_of_no_charset_leave_no_trace_in_python() -> None:
+    """It would keep each of them for ever, and search its files for it."""
+    known = dict(vars(encodings)["_cache"])
+
+    assert {codec_name(f"x-{number}-cp{number}00000") for number in range(100)} == {""}
+    assert vars(encodings)["_cache"] == known
+
+
+def test_a_mail_of_many_undeclared_names_costs_little() -> None:
+    names = [f"Müller-Grüße-Größe-äöüß-{number}-ÄÖÜ.txt".encode("cp1252") for number in range(2_900)]
+    parts = b"".join(
+        b'--b\nContent-Disposition: attachment; filename="%s"\nContent-Id: <%s>\n\n' % (n, n) for n in names
+    )
+    started = time.process_time()
+
+    mail = parse(b"Content-Type: multipart/mixed; boundary=b\n\n" + parts + b"--b--\n")
+
+    assert time.process_time() - started < 6
+    assert (len(mail.attachments), mail.attachments[-1].filename) == (2_900, names[-1].decode("cp1252"))
+
+
+def test_what_one_mail_may_not_ask_any_more_the_next_one_may() -> None:
+    text = "Здравствуйте, у нас сломался принтер на втором этаже. Помогите, пожалуйста!"
+    subject = b"\nSubject: " + text.encode("cp1251")
+
+    parse(b"".join(b"X-%d: %d " % (n, n) + text.encode("cp1251") + b"\n" for n in range(MOST_GUESSES)) + b"\n")
+
+    assert decode(text.encode("cp1251")) == text
+    assert parse(b"X: y" + subject + b"\n\n").subject == text
+
+
+def test_japanese_of_windows_costs_little() -> None:
+    escaped = b"\x1b$B" + b"-!" * 490_000 + b"\x1b(B"
+    started = time.process_time()
+
+    assert [decode(escaped, "iso-2022-jp") for _ in range(4)] == ["①" * 490_000] * 4
+    assert time.process_time() - started < 1.5
 
 
 def test_utf8_cut_inside_a_letter_stays_utf8() -> None:

@@ -101,6 +101,17 @@ def test_better_too_much_text_than_none(shown: str) -> None:
     assert html_to_text(shown) == "Text"
 
 
+@pytest.mark.parametrize("comment", ["<!-- x > y -->", "<!-->", "<!--->", "<!-- x --!>", "<!--[if !mso]><!-->"])
+def test_words_behind_a_comment_stay(comment: str) -> None:
+    assert html_to_text(f"One {comment}two<!-- three -->") == "One two"
+
+
+def test_empty_lines_are_not_multiplied_by_the_marks_of_quotes() -> None:
+    quoted = html_to_text("<blockquote>" * 9 + "<pre>One" + "\n" * 500_000 + "Two</pre>")
+
+    assert quoted.split("\n") == ["> " * 9 + "One", ("> " * 9).rstrip(), "> " * 9 + "Two"]
+
+
 def test_headings_and_paragraphs_stand_apart() -> None:
     assert html_to_text("<h1>Title</h1><p>One</p><div>Two</div>Three") == "Title\n\nOne\n\nTwo\nThree"
 

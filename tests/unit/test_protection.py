@@ -52,12 +52,13 @@ def test_what_an_envelope_only_signs_is_read(content: bytes) -> None:
     assert [(part.kind, part.number) for part in mail.parts] == [(PartKind.BODY, "1a"), (PartKind.SIGNATURE, "1")]
 
 
-def test_a_signed_invoice_is_a_file() -> None:
+@pytest.mark.parametrize("text", ["See attached.", ""])
+def test_a_signed_invoice_is_a_file(text: str) -> None:
     invoice = smime(envelope(der(4, b"<?xml version='1.0'?><Invoice/>")), b"; name=invoice.xml.p7m")
 
-    mail = parse(multipart(b"mixed", b"\nSee attached.", invoice))
+    mail = parse(multipart(b"mixed", *([b"\n" + text.encode()] if text else []), invoice))
 
-    assert (mail.text, mail.protection, mail.defects) == ("See attached.", "", ())
+    assert (mail.text, mail.protection, mail.defects) == (text, "", ())
     assert [part.kind for part in mail.attachments] == [PartKind.FILE]
 
 
@@ -116,3 +117,9 @@ def test_a_damaged_envelope_is_read_or_not_but_never_raises(content: bytes) -> N
     for at in range(len(content)):
         signed_content(content[:at])
         signed_content(content[:at] + b"\xff\x84\xff\xff\xff\xff" + content[at:])
+
+
+def test_a_mail_that_is_one_envelope_of_any_name_is_opened() -> None:
+    mail = parse(smime(envelope(der(4, ENTITY)), b"; name=mail.p7m"))
+
+    assert (mail.text, mail.protection) == ("The signed words.", "signed with S/MIME")

@@ -244,14 +244,16 @@ def test_a_disclaimer_stays() -> None:
     assert without_history(text) == text
 
 
-@pytest.mark.parametrize("prefix", ["WG", "Fwd", "FW", "TR", "RV", "VL", "PD", "İLT", "转发", "전달"])
+@pytest.mark.parametrize("prefix", ["WG", "Fwd", "[staff] Fwd", "FW", "TR", "RV", "VL", "PD", "İLT", "转发", "전달"])
 def test_a_forwarded_mail_is_new_as_a_whole(prefix: str) -> None:
     text = "Look:\n\nFrom: a@x.example\nSent: today\nTo: b@x.example\nSubject: Offer\n\nThe offer."
 
     assert new_words(parse(f"Subject: {prefix}: Offer\n\n{text}".encode())) == text
 
 
-@pytest.mark.parametrize("prefix", ["Re", "AW", "SV", "Antw", "Odp", "VS", "YNT", "RES", "R", "RE[2]", "回复", "답장"])
+@pytest.mark.parametrize(
+    "prefix", ["Re", "[staff] Re", "AW", "SV", "Antw", "Odp", "VS", "YNT", "RES", "R", "RE[2]", "回复", "답장"]
+)
 def test_a_quote_without_announcement_counts_only_in_an_answer(prefix: str) -> None:
     text = "Look at this:\n> an error message"
 

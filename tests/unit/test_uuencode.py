@@ -8,6 +8,7 @@ import time
 import pytest
 
 from mailchannel.parsing.mime import parse
+from mailchannel.parsing.transfer import decode_transfer
 from mailchannel.parsing.uuencode import encoded_files
 
 
@@ -63,6 +64,18 @@ def test_what_only_looks_like_a_file_stays_text(text: bytes) -> None:
 
     assert mail.text == text.decode().strip("\n")
     assert mail.attachments == ()
+
+
+def test_thousands_of_files_inside_are_as_complex_as_thousands_of_parts() -> None:
+    text = b"--b\n\n" + encoded(b"a", b"x") * 100 + b"\n"
+
+    mail = parse(b"Content-Type: multipart/mixed; boundary=b\n\n" + text * 100 + b"--b--\n")
+
+    assert mail.too_complex == "The mail has more than 3000 parts."
+
+
+def test_rubbish_behind_the_letters_that_count_is_left_out_where_the_mail_declares_the_encoding() -> None:
+    assert decode_transfer(b"begin 644 a\n%:&5L;&\\ rubbish\n`\nend\n", b"x-uuencode") == b"hello"
 
 
 @pytest.mark.parametrize("piece", [b"begin 644 a\n", b"begin 644 " + b" " * 298 + b"x\n", b"M" * 61 + b"\n", b"\n"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from mailchannel.parsing.limits import Limits
@@ -77,9 +79,38 @@ def test_beyond_the_limit_words_stay_encoded() -> None:
         (b"text/plain (a comment); charset=utf-8", "text/plain", {"charset": "utf-8"}),
         (b"", "", {}),
         (b";;=;*=;*0*=", "", {}),
+        (b"a/b; x-odd=1; x-odd*=utf-8''2; name=a", "a/b", {"name": "a"}),
     ],
 )
 def test_parameters_are_read(header: bytes, value: str, parameters: dict[str, str]) -> None:
     found = structured(header)
 
     assert (found.value, found.parameters) == (value, parameters)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " =?a?q?" * 1_000 + "?=AA" * 14_000,
+        " =?a?q?" * 9_000,
+        "=?a?q?x?=" * 7_000,
+        "=?a?q?" + "?=AA" * 15_000,
+        "=?a?b?" * 10_000 + "?=",
+    ],
+)
+def test_a_header_made_to_be_slow_is_not(text: str) -> None:
+    started = time.process_time()
+
+    decode_words(text)
+
+    assert time.process_time() - started < 1
+
+
+def test_parameters_nobody_asks_for_cost_little() -> None:
+    header = b"a/b;" + b"".join(b" a%d==?x%d?q?=AA?=; b%d*=x%d''%%AA;" % (n, n, n, n) for n in range(240))
+    started = time.process_time()
+
+    for _ in range(400):
+        structured(header)
+
+    assert time.process_time() - started < 1.5
