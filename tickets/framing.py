@@ -9,13 +9,11 @@ import base64
 import html
 import re
 from collections.abc import Iterable, Mapping
-from unicodedata import normalize
-from urllib.parse import unquote, urlsplit
-
-from django.conf import settings
+from urllib.parse import unquote
 
 from tickets.blobs import open_blob
 from tickets.models import Attachment, Note
+from tickets.outside import is_outside
 from tickets.raster import HEAD_BYTES, raster_type
 
 #: Bigger pictures stay below the message as files; together they must not blow up the page.
@@ -66,7 +64,7 @@ def framed(note: Note, pictures: Mapping[Attachment, str], *, show_remote: bool)
     def source(match: re.Match[str]) -> str:
         kind, value = match[1], match[2]
         shown = own.get(_named(value), "") if kind == "cid" else value
-        held = kind == "remote-src" and (not show_remote or _is_ours(html.unescape(value)))
+        held = kind == "remote-src" and not (show_remote and _may_be_asked_for(value))
         return f'<img src="{shown}"' if shown and not held else "<img"
 
     colours = _WHITE if _COLOURED.search(note.clean_html) else _LIKE_THE_DESK
@@ -88,22 +86,13 @@ def pictures(clean_html: str, attachments: Iterable[Attachment]) -> dict[Attachm
 
 
 def has_remote_images(clean_html: str) -> bool:
-    return any(kind == "remote-src" for kind, _ in _IMAGE.findall(clean_html))
+    """Whether there are pictures that `show_remote` would show."""
+    return any(kind == "remote-src" and _may_be_asked_for(value) for kind, value in _IMAGE.findall(clean_html))
 
 
-def _is_ours(address: str) -> bool:
-    """A mail must not make an agent's browser ask this very installation for anything."""
-    return _place(address) == _place(settings.PUBLIC_URL)
-
-
-def _place(address: str) -> tuple[str, int | None]:
-    """Host and port; both usual ports count as one, for the first leads to the second."""
-    try:
-        parts = urlsplit(address)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return "", None
-    return normalize("NFKC", unquote(host)).rstrip(".").lower(), None if port in (80, 443) else port
+def _may_be_asked_for(source: str) -> bool:
+    """A mail must not make an agent's browser ask this installation, or a machine beside it, for anything."""
+    return is_outside(html.unescape(source))
 
 
 def _content_id(attachment: Attachment) -> str:

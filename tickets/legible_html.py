@@ -12,6 +12,8 @@ from functools import lru_cache
 from lxml import etree
 from tinycss2.color3 import RGBA, parse_color
 
+from tickets.safe_css import from_attribute
+
 #: Contrast as WCAG 2 counts it; 1 is invisible. Pale print is the sender's taste, unreadable print is not.
 LEAST_CONTRAST = 1.5
 #: For the colours our own style sheet brings.
@@ -39,8 +41,8 @@ def keep_legible(root: etree._Element) -> None:
 def _colours(element: etree._Element, ink: float, paper: float) -> tuple[float, float, float]:
     """How bright the element's text and its ground are, and how far apart they have to be."""
     style = dict(_DECLARED.findall(element.get("style", "")))
-    papers = (style.get("background-color", ""), element.get("bgcolor", ""))
-    told = _first_known((style.get("color", ""), element.get("color", "")))
+    papers = (style.get("background-color", ""), from_attribute(element.get("bgcolor", "")))
+    told = _first_known((style.get("color", ""), from_attribute(element.get("color", ""))))
     own = _OWN_INK.get(element.tag) if told is None else None
     paper = _or(_first_known(papers), paper)
     return _or(told, _or(own, ink)), paper, LEAST_CONTRAST if own is None else LEAST_OWN_CONTRAST
@@ -58,8 +60,7 @@ def _or(told: float | None, otherwise: float) -> float:
 @lru_cache(maxsize=1000)
 def _brightness(colour: str) -> float | None:
     """Relative luminance, 0 to 1; None for what is no colour or hardly covers anything."""
-    bare = re.fullmatch(r"[0-9a-fA-F]{6}", colour)  # <font color=ff0000>
-    parsed = parse_color(f"#{colour}" if bare else colour)
+    parsed = parse_color(colour)
     if not isinstance(parsed, RGBA) or parsed.alpha < 0.5:
         return None
     red, green, blue = (_linear(min(max(each, 0), 1)) for each in parsed[:3])

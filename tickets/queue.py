@@ -17,7 +17,7 @@ from tickets.numbering import PREFIX, parse_number
 PAGE_SIZE = 40
 #: Counting stops here: beyond it nobody needs the exact figure, and exact figures get slow.
 COUNT_LIMIT = 1000
-_BY_US = {Note.Direction.OUT: "Replied", Note.Direction.INTERNAL: "Note", Note.Direction.REPORT: "Came back"}
+_BY_US = {Note.Direction.OUT: "Replied", Note.Direction.INTERNAL: "Note", Note.Direction.REPORT: "Delivery report"}
 _PREVIEW_CHARACTERS = 200
 _WORDS = Coalesce(NullIf("fresh", Value("")), "text")
 

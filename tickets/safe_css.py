@@ -19,7 +19,11 @@ _VALUE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _PICTURE = re.compile(r"url\([^()]*\)", re.IGNORECASE)
-_COLOUR = re.compile(r"(?:rgb|hsl)a?\([\d.,%/\s]*\)|#[0-9a-f]{3,8}|[a-z]+(?![\w-])", re.IGNORECASE)
+_BARE_COLOUR = re.compile(r"[0-9a-f]{6}", re.IGNORECASE)
+_COLOUR = re.compile(r"(?:rgb|hsl)a?\([\d.,%/\s]*\)|#[0-9a-f]{3,8}|(?<![\w-])[a-z]+(?![\w-])", re.IGNORECASE)
+
+#: Of a background that could be its colour; a shorthand has less than a dozen.
+_MOST_WORDS = 20
 
 
 @lru_cache(maxsize=1000)  # most mails repeat a handful of styles on every paragraph
@@ -37,6 +41,11 @@ def _declarations(style: str) -> Iterator[tuple[str, str]]:
             yield name, policy.CSS_REPLACED.get((name, value.lower()), value)
 
 
+def from_attribute(colour: str) -> str:
+    """As a style has to write it: attributes may leave out the #, and browsers read them nevertheless."""
+    return f"#{colour}" if _BARE_COLOUR.fullmatch(colour) else colour
+
+
 def _without_comments(style: str) -> str:
     before, *behind = style.split("/*")
     return before + "".join(each.partition("*/")[2] for each in behind)
@@ -44,5 +53,6 @@ def _without_comments(style: str) -> str:
 
 def _colour_of(background: str) -> str:
     """The shorthand's colour; its picture is not loaded, and light text would be left on white paper."""
-    words = _PICTURE.sub(" ", background[: policy.MAX_CSS_VALUE]) if "(" in background else background
-    return next((each for each in _COLOUR.findall(words) if isinstance(parse_color(each), RGBA)), "")
+    words = _PICTURE.sub(" ", background[: policy.MAX_CSS_VALUE])
+    first = _COLOUR.findall(words)[:_MOST_WORDS]
+    return next((each for each in first if isinstance(parse_color(each), RGBA)), "")

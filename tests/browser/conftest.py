@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.browser.pictures import Pictures
+from tests.browser.stranger import Stranger, at_work
 from tests.pages.conftest import new_ticket  # noqa: F401 - a fixture here, too
 
 # Playwright's synchronous API runs an event loop in this thread; Django's safety net against that does not apply.
@@ -27,6 +26,7 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP *.example 127.0.0.1",
 ]
 OpenPage = Callable[..., Page]
 
@@ -45,13 +45,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def pictures() -> Iterator[Pictures]:
-    with Pictures() as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
+def stranger() -> Iterator[Stranger]:
+    with at_work() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

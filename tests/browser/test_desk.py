@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.pictures import Pictures
+from tests.browser.stranger import Stranger
 from tests.pages.conftest import NewTicket
 from tests.pages.files import PNG, File
 from tickets import services
@@ -20,17 +20,17 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MAIL = (
     '<p style="color: #1f497d">Please find the scan attached.</p><img src="cid:logo@x" alt="logo">'
-    '<img src="{pictures}/p.png" alt="banner"><a href="https://example.com/orders">order</a>'
+    '<img src="{stranger}/p.png" alt="banner"><a href="https://example.com/orders">order</a>'
 )
 LOGO = File("logo.png", "image/png", PNG, content_id="logo@x", inline=True)
 
 
 @pytest.fixture
-def ticket(new_ticket: NewTicket, agent: User, pictures: Pictures) -> Ticket:
+def ticket(new_ticket: NewTicket, agent: User, stranger: Stranger) -> Ticket:
     for number in range(3):
         new_ticket(f"Printer {number}")
     ticket = new_ticket(
-        "Invoice 2231 is missing a page", html=MAIL.format(pictures=pictures.url), files=[LOGO, File("scan.pdf")]
+        "Invoice 2231 is missing a page", html=MAIL.format(stranger=stranger.url), files=[LOGO, File("scan.pdf")]
     )
     services.write_private_note(ticket=ticket, agent=agent, text="Same as last week.")
     return ticket
@@ -64,7 +64,7 @@ def test_pages_keep_their_policy_and_fit_the_window(
 
 
 def test_a_mail_shows_its_own_pictures_and_others_on_request(
-    open_page: OpenPage, agent: User, ticket: Ticket, pictures: Pictures
+    open_page: OpenPage, agent: User, ticket: Ticket, stranger: Stranger
 ) -> None:
     page = open_page(agent, path_of(ticket))
     frame = page.frame_locator("iframe.paper")
@@ -73,22 +73,38 @@ def test_a_mail_shows_its_own_pictures_and_others_on_request(
     expect(frame.get_by_text("Please find the scan")).to_be_visible()
     page.wait_for_load_state("networkidle")
     assert frame.get_by_alt_text("logo").evaluate(width_of) == 1
-    assert pictures.asked_for.empty()
+    assert stranger.asked == []
 
     page.get_by_role("link", name="Show them").click()
-    assert pictures.asked_for.get(timeout=10) == "/p.png"
+    assert stranger.is_asked() and stranger.asked == ["GET /p.png"]
+
+
+def test_each_line_of_a_text_begins_where_its_language_does(
+    open_page: OpenPage, agent: User, new_ticket: NewTicket
+) -> None:
+    page = open_page(agent, path_of(new_ticket(text="Hello\nשלום")))
+
+    first_letters = """words => [0, 6].map((at) => {
+      const letter = new Range(), box = words.getBoundingClientRect();
+      letter.setStart(words.firstChild, at);
+      letter.setEnd(words.firstChild, at + 1);
+      return (letter.getBoundingClientRect().left - box.left) / box.width;
+    })"""
+    latin, hebrew = page.locator(".msg .words").evaluate(first_letters)
+
+    assert latin < 0.1 and hebrew > 0.9
 
 
 def test_a_link_in_a_mail_opens_a_page_of_its_own(
-    open_page: OpenPage, agent: User, new_ticket: NewTicket, pictures: Pictures
+    open_page: OpenPage, agent: User, new_ticket: NewTicket, stranger: Stranger
 ) -> None:
-    ticket = new_ticket(html=f'<a href="{pictures.url}/order">order</a>')
+    ticket = new_ticket(html=f'<a href="{stranger.url}/order">order</a>')
     page = open_page(agent, path_of(ticket))
 
     with page.expect_popup() as opened:
         page.frame_locator("iframe.paper").get_by_role("link", name="order").click()
 
-    assert opened.value.url == f"{pictures.url}/order"
+    assert opened.value.url == f"{stranger.url}/order"
     assert opened.value.evaluate("[opener, document.referrer]") == [None, ""]
 
 

@@ -100,6 +100,8 @@ def test_a_picture_the_mail_does_not_show_is_a_file(desk: Client, new_ticket: Ne
         "http://DESK.example./x",
         "https://u@desk.example:443/x",
         "https://d%65sk.example/",
+        "http:///desk.example/x",
+        "https://d\u00adesk\u3002example/",
     ],
 )
 def test_no_picture_comes_from_this_installation(
@@ -111,6 +113,34 @@ def test_no_picture_comes_from_this_installation(
     page = page_of(desk, ticket, f"?images={ticket.notes.get().pk}")
 
     assert frame_of(page).count("<img src=") == 1
+
+
+INSIDE = [
+    "localhost", "LOCALHOST.", "a.localhost", "intranet", "printer.local", "router.lan", "a.home.arpa", "192.168.0.1",
+    "127.1", "0x7f.0.0.1", "0177.0.0.1", "2130706433", "10.0.0.1:8080", "u@172.16.0.1", "169.254.169.254", "100.64.0.1",
+    "224.0.0.1", "127%2e0.0.1", "１２７。0。0。1", "l\u00adocalhost", "1.2.3.4.5", "0x", "[::1]", "[fe80::1]", "[fc00::1]",
+    "[::ffff:10.0.0.1]", "[2002:a00:1::]", "[64:ff9b::a00:1]", "[", "[::1", "a.example:99999", "\u2600\ufffd.example",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", INSIDE)
+def test_no_picture_comes_from_inside_the_readers_network(desk: Client, new_ticket: NewTicket, host: str) -> None:
+    ticket = new_ticket(html=f'<p>words</p><img src="http://{host}/p.png" alt="a picture">')
+
+    asked, before = (page_of(desk, ticket, query) for query in (f"?images={ticket.notes.get().pk}", ""))
+
+    assert "<img src=" not in frame_of(asked) and "a picture" in frame_of(asked)
+    assert "Show them" not in before, "it would show nothing"
+
+
+@pytest.mark.parametrize(
+    "host", ["p.example", "8.8.8.8", "[2606:4700::1111]", "bücher.example", "10.example", "p.example:8080"]
+)
+def test_pictures_from_the_internet_are_shown_on_request(desk: Client, new_ticket: NewTicket, host: str) -> None:
+    ticket = new_ticket(html=f'<img src="http://{host}/p.png">')
+
+    assert "<img src=" in frame_of(page_of(desk, ticket, f"?images={ticket.notes.get().pk}"))
+    assert "Show them" in page_of(desk, ticket)
 
 
 @pytest.mark.parametrize(

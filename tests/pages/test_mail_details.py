@@ -20,6 +20,7 @@ from tests.fixtures import NewServer
 from tests.letters import letter
 from tests.pages.conftest import NewTicket
 from tickets.hooks import hooks
+from tickets.intake import add_report
 
 HTMX = {"HX-Request": "true"}
 HOSTILE = "<script>alert(1)"
@@ -109,6 +110,16 @@ def test_without_javascript_it_is_a_page_of_its_own(desk: Client, receive: Recei
 
     assert page.startswith("<!doctype html>")
     assert "plan.pdf" in page
+
+
+def test_a_delivery_report_has_a_page_of_its_own_as_well(desk: Client, receive: Receive) -> None:
+    row = receive(with_file())
+    assert row.ticket is not None
+    report = add_report(number=row.ticket.number, text="It will be tried again.", undelivered=False)
+    InboundMail.objects.filter(pk=row.pk).update(note=report.note_id)
+    row.refresh_from_db()
+
+    assert "<h1>Delivery report</h1>" in words(desk, panel_of(row))
 
 
 def test_the_stored_manifest_says_what_became_of_each_part(desk: Client, receive: Receive) -> None:

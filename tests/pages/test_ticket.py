@@ -67,7 +67,7 @@ def test_a_report_of_a_mail_server_is_a_note_for_agents(desk: Client, new_ticket
     ticket.refresh_from_db()
     page = content(desk, ticket)
     assert ticket.status == Ticket.Status.OPEN and ticket.unanswered
-    assert "Mail came back" in page and "anna@example.com was not reached." in page
+    assert "Delivery report" in page and "anna@example.com was not reached." in page
     assert "could not be delivered (it was waiting for the customer)" in page
     assert ticket.notes.latest("pk").visibility == "private"
 
