@@ -24,6 +24,19 @@ SENDING_PASSWORD = f"{vault.SENDING}password"
 class TwoAccounts(Step):
     """A step with one account for reading and one for sending, which may be the same."""
 
+    def add_login_name(self) -> None:
+        """Many servers want the mail address, some a name of their own."""
+        if "username" in self.fields:
+            stored = self.instance.connection.get("username", "")
+            self.fields["username"].required = False
+            self.fields["username"].help_text = "Such as “support” or “CORP\\support”."
+            self.fields["login_is_address"] = forms.BooleanField(
+                label="The login name is the mail address",
+                required=False,
+                initial=stored in ("", self.instance.address),
+                help_text="Untick this if the server knows the mailbox by another name.",
+            )
+
     def add_same_account(self) -> None:
         if {"username", "password"} <= self.fields.keys():
             self.fields["same_account"] = forms.BooleanField(
@@ -41,7 +54,7 @@ class TwoAccounts(Step):
     def clean(self) -> dict[str, Any]:
         super().clean()
         data = self.cleaned_data
-        if "username" in self.fields and not data.get("username"):
+        if "username" in self.fields and (data.get("login_is_address") or not data.get("username")):
             data["username"] = data.get("address", "")
         if data.get("same_account"):
             data["sending-username"] = data["username"]

@@ -12,6 +12,8 @@ from mailchannel.network.guard import GuardError
 from mailchannel.network.watchdog import Overdue
 
 LONGEST_QUOTE = 200
+#: What to do about a refused password when nothing more is known of the server.
+ENTER_AGAIN = " Enter both again; some providers want a password made for programs instead of your own."
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ import socket
 import threading
 from dataclasses import dataclass
 
+from mailchannel.network.sights import Sight, Step
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 HOST_NAME = re.compile(r"[^\s/@\\\x00-\x1f\x7f]{1,253}")
@@ -35,6 +37,12 @@ class Target:
     host: str
     port: int
     addresses: tuple[str, ...]
+
+    @property
+    def sight(self) -> Sight:
+        first, *others = self.addresses
+        more = f" and {len(others)} more" if others else ""
+        return Sight(Step.NAME, f"{self.host} is {'an address' if first == self.host else first}{more}.")
 
 
 def resolve(host: str, port: int, *, timeout: float, allow_private: bool) -> Target:

@@ -46,11 +46,11 @@ class ImapClient(ImapSession):
         extended = {"LIST-EXTENDED", "SPECIAL-USE"} <= self.capabilities
         with self.command() as wire:
             answer = wire.list('""', '"*" RETURN (SPECIAL-USE)' if extended else '"*"')
-            return list(folder_lines(_ok(answer)))
+            return list(folder_lines(answered(answer)))
 
     def ensure_folder(self, path: str) -> str:
         """The server's own name for `path`; `/` separates levels. Created when missing."""
-        _encoded(path)
+        encoded_name(path)
         folders = self.folders()
         there = {folder.name for folder in folders if folder.selectable}
         if path in there:
@@ -65,7 +65,7 @@ class ImapClient(ImapSession):
 
         A server without one gets a fresh value every time, so that nobody relies on its UIDs beyond this session.
         """
-        encoded = _encoded(folder)
+        encoded = encoded_name(folder)
         try:
             with self.command() as wire:
                 self.box.folder.set(encoded, readonly)
@@ -78,7 +78,7 @@ class ImapClient(ImapSession):
     def search(self, criteria: str) -> list[str]:
         """UIDs, oldest first. No CHARSET is sent: some servers refuse it."""
         with self.command() as wire:
-            found = _ok(wire.uid("SEARCH", criteria), MailboxUidsError)
+            found = answered(wire.uid("SEARCH", criteria), MailboxUidsError)
         hit("imap.searched")
         uids = [uid.decode() for line in found for uid in (line or b"").split() if uid.isdigit()]
         return sorted(uids, key=int)
@@ -117,17 +117,17 @@ class ImapClient(ImapSession):
         hit("imap.flag_deleted")
         if there:
             with self.command() as wire:
-                _ok(wire.uid("EXPUNGE", ",".join(there)), MailboxMoveError)
+                answered(wire.uid("EXPUNGE", ",".join(there)), MailboxMoveError)
         hit("imap.expunged")
 
     def _put(self, command: str, uids: Sequence[str], folder: str) -> None:
         """COPY or MOVE. A refusal does not matter once all the messages have gone."""
         if not uids:
             return
-        encoded = _encoded(folder).decode()
+        encoded = encoded_name(folder).decode()
         try:
             with self.command() as wire:
-                _ok(wire.uid(command, ",".join(uids), encoded), MailboxMoveError)
+                answered(wire.uid(command, ",".join(uids), encoded), MailboxMoveError)
         except MailboxMoveError as error:
             if folder not in {each.name for each in self.folders()}:
                 raise NoSuchFolder(folder) from error
@@ -137,7 +137,7 @@ class ImapClient(ImapSession):
     def _flag(self, uids: Sequence[str], flags: str) -> None:
         if uids:
             with self.command() as wire:
-                _ok(wire.uid("STORE", ",".join(uids), "+FLAGS.SILENT", flags), MailboxFlagError)
+                answered(wire.uid("STORE", ",".join(uids), "+FLAGS.SILENT", flags), MailboxFlagError)
 
     def _fetch(self, uids: Sequence[str], parts: str, expect_bytes: int = 0) -> list[Message]:
         if not uids:
@@ -147,23 +147,24 @@ class ImapClient(ImapSession):
             answer = wire.uid("FETCH", ",".join(uids), parts)
             if b"EXPUNGEISSUED" in (answer[1][-1] or b""):  # some are gone; the others were sent (RFC 2180, 4.1.2)
                 answer = ("OK", wire.response("FETCH")[1])
-            found = list(messages(_ok(answer, MailboxFetchError)))
+            found = list(messages(answered(answer, MailboxFetchError)))
             _check_bodies(found, set(uids))
         return found
 
     def _own_name(self, path: str, folders: Sequence[FolderLine]) -> str:
-        prefix, delimiter = self._namespace() or ("", folders[0].delimiter if folders else "/")
+        prefix, delimiter = self.namespace() or ("", folders[0].delimiter if folders else "/")
         name = path.replace("/", delimiter) if delimiter else path
         return name if name.startswith(prefix) or name.upper() == "INBOX" else prefix + name
 
-    def _namespace(self) -> tuple[str, str] | None:
+    def namespace(self) -> tuple[str, str] | None:
+        """What the names of one's own folders begin with, and what separates their levels."""
         if "NAMESPACE" not in self.capabilities:
             return None
         with self.command() as wire:
-            return personal_namespace(_ok(wire.namespace())[-1] or b"")
+            return personal_namespace(answered(wire.namespace())[-1] or b"")
 
     def _create(self, name: str) -> None:
-        encoded = _encoded(name)
+        encoded = encoded_name(name)
         try:
             with self.command():
                 self.box.folder.create(encoded)
@@ -174,7 +175,8 @@ class ImapClient(ImapSession):
             self.box.folder.subscribe(encoded, True)  # or people's mail programs would not show it
 
 
-def _ok(answer: tuple[str, list[Any]], error: type[Exception] = UnexpectedCommandStatusError) -> list[Any]:
+def answered(answer: tuple[str, list[Any]], error: type[Exception] = UnexpectedCommandStatusError) -> list[Any]:
+    """What the server said to a command it carried out; raises `error` otherwise."""
     check_command_status(answer, error)
     return answer[1]
 
@@ -187,7 +189,7 @@ def _check_bodies(found: Sequence[Message], wanted: set[str]) -> None:
         raise Mismatch(f"asked for messages {', '.join(sorted(wanted))}, got {', '.join(uids)}")
 
 
-def _encoded(folder: str) -> bytes:
+def encoded_name(folder: str) -> bytes:
     """The name in modified UTF-7 and quotes. Raises BadFolderName."""
     if not 0 < len(folder) <= LONGEST_FOLDER_NAME or not folder.isprintable():
         raise BadFolderName(folder)

@@ -87,8 +87,7 @@ def _refused_sign_in(words: str, account: Account) -> Fault:
     if any(code in words.upper() for code in PASSING_TROUBLE):
         return Fault(f"{account.host} cannot let anybody in right now: {words}")
     return Fault(
-        f"{account.host} did not accept user name and password: {words.rstrip('.')}. Enter both again; some providers "
-        "want a password made for programs instead of your own.",
+        f"{account.host} did not accept user name and password: {words.rstrip('.')}.{faults.ENTER_AGAIN}",
         "password",
         permanent=True,
     )

@@ -14,9 +14,12 @@ from imap_tools import BaseMailBox
 from imap_tools.errors import UnexpectedCommandStatusError
 
 from mailchannel.kernel.failpoints import hit
+from mailchannel.network import certificate
 from mailchannel.network.account import Account
+from mailchannel.network.faults import quoted
 from mailchannel.network.guard import Target, resolve
 from mailchannel.network.imap_wire import FORBIDDEN, UnsafeText, Wire
+from mailchannel.network.sights import Sight, Step, Watch, line_sight, nobody
 from mailchannel.network.watchdog import GOODBYE_SECONDS, Watchdog
 
 
@@ -58,6 +61,7 @@ class ImapSession:
         self._timeout = timeout
         self._allow_private = allow_private
         self._watchdog = Watchdog()
+        self._seen: Watch = nobody
         self._box: MailBox | None = None
 
     def open(self) -> Self:
@@ -66,12 +70,18 @@ class ImapSession:
         account = self._account
         try:
             target = resolve(account.host, account.port, timeout=self._timeout, allow_private=self._allow_private)
+            self._seen(target.sight)
             with self._watchdog.limit(deadline - time.monotonic()):
                 self._enter(target, max(deadline - time.monotonic(), 0.1))
         except BaseException:
             self.close()
             raise
         return self
+
+    def watch(self, seen: Watch) -> None:
+        """Tells of every step of `open`. The line itself counts only once a mail server was heard on it: what else
+        listens there is nobody's business."""
+        self._seen = seen
 
     def close(self) -> None:
         """Never raises: what went wrong before is what people have to read."""
@@ -116,11 +126,18 @@ class ImapSession:
         wire = Wire(target, secure=account.secure_from_the_start, timeout=timeout, watchdog=self._watchdog)
         self._box = MailBox(wire)
         self.stage = Stage.GREETED
+        self._seen(line_sight(wire.sock, account.port))
+        if not account.upgrades:
+            self._seen(certificate.sight(wire.sock))
+        self._seen(Sight(Step.GREETING, f"It says: {quoted(self.greeting) or 'nothing'}"))
         if account.upgrades:
             _encrypt(wire)
+            self._seen(certificate.sight(wire.sock))
         hit("imap.connected")
+        self._seen(Sight(Step.OFFERS, f"It offers {quoted(' '.join(wire.capabilities)) or 'nothing'}."))
         self._sign_in(self._box)
         self.stage = Stage.SIGNED_IN
+        self._seen(Sight(Step.SIGN_IN, f"Signed in as {account.username}."))
         # Servers announce MOVE and UIDPLUS only to people they know; imaplib has asked before that.
         self.capabilities = _words(wire.capability()[1][-1])
         hit("imap.logged_in")

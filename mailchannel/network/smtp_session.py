@@ -8,11 +8,14 @@ import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
-from mailchannel.network import tls
+from mailchannel.network import certificate, tls
 from mailchannel.network.account import Account
 from mailchannel.network.dial import dial
+from mailchannel.network.faults import quoted
 from mailchannel.network.guard import Target, resolve
+from mailchannel.network.sights import Sight, Step, Watch, line_sight, nobody
 from mailchannel.network.watchdog import GOODBYE_SECONDS, Watchdog
 
 
@@ -23,9 +26,15 @@ class Line(smtplib.SMTP):
         self._target = target
         self._secure = secure
         self._watchdog = watchdog
+        self.welcome = b""
         # Given at once, or smtplib would look up this machine's own name and wait for the answer.
         super().__init__(target.host, target.port, local_hostname="localhost", timeout=timeout)
         self.local_hostname = self._own_literal()
+
+    def connect(self, *where: Any, **how: Any) -> tuple[int, bytes]:
+        answer: tuple[int, bytes] = super().connect(*where, **how)
+        self.welcome = answer[1]
+        return answer
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         sock = dial(self._target, timeout)
@@ -51,6 +60,11 @@ class SmtpSession:
         self._timeout = timeout
         self._allow_private = allow_private
         self._watchdog = Watchdog()
+        self._seen: Watch = nobody
+
+    def watch(self, seen: Watch) -> None:
+        """Tells of every step of `open`; of the line itself only once a mail server was heard on it."""
+        self._seen = seen
 
     @contextmanager
     def open(self) -> Iterator[Line]:
@@ -60,6 +74,7 @@ class SmtpSession:
         line: Line | None = None
         try:
             target = resolve(account.host, account.port, timeout=self._timeout, allow_private=self._allow_private)
+            self._seen(target.sight)
             with self._watchdog.limit(deadline - time.monotonic()):
                 line = self._greet(target, max(deadline - time.monotonic(), 0.1))
                 self._sign_in(line)
@@ -83,16 +98,24 @@ class SmtpSession:
         account = self._account
         line = Line(target, secure=account.secure_from_the_start, timeout=timeout, watchdog=self._watchdog)
         self.greeted = True
+        self._seen(line_sight(line.sock, account.port))
+        if not account.upgrades:
+            self._seen(certificate.sight(line.sock))
+        self._seen(Sight(Step.GREETING, f"It says: {quoted(line.welcome)}"))
         line.ehlo_or_helo_if_needed()
         if account.upgrades:
             line.starttls(context=tls.context())
+            self._seen(certificate.sight(line.sock))
             line.ehlo_or_helo_if_needed()
+        offers = " ".join(f"{name} {value}".strip() for name, value in sorted(line.esmtp_features.items()))
+        self._seen(Sight(Step.OFFERS, f"It offers {quoted(offers).upper() or 'nothing'}."))
         return line
 
     def _sign_in(self, line: Line) -> None:
         """PLAIN first: smtplib would try every method in turn, and each wrong password counts at the server."""
         account = self._account
         if not account.username:
+            self._seen(Sight(Step.SIGN_IN, "No sign-in was asked for."))
             return
         if "PLAIN" in line.esmtp_features.get("auth", "").upper().split():
             code, words = line.docmd("AUTH", f"PLAIN {account.sasl_plain}")
@@ -100,6 +123,7 @@ class SmtpSession:
                 raise smtplib.SMTPAuthenticationError(code, words)
         else:
             line.login(account.username, account.password)
+        self._seen(Sight(Step.SIGN_IN, f"Signed in as {account.username}."))
 
     def _leave(self, line: Line | None) -> None:
         if line is not None:

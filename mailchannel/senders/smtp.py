@@ -13,6 +13,7 @@ from mailchannel.network import faults
 from mailchannel.network.account import Account
 from mailchannel.network.faults import quoted
 from mailchannel.network.guard import GuardError
+from mailchannel.network.sights import Watch, nobody
 from mailchannel.network.smtp_session import SmtpSession
 from mailchannel.senders import Retry, SendError, sender
 
@@ -55,6 +56,7 @@ class Smtp:
         self._account = Account.of(with_defaults(self.fields, settings))
         self._timeout = timeout
         self._allow_private = allow_private
+        self._seen: Watch = nobody
 
     def send(self, raw: bytes, *, envelope_from: str, recipients: Sequence[str]) -> None:
         """Nobody gets the mail unless everybody does, so that trying again cannot reach anybody twice."""
@@ -64,6 +66,9 @@ class Smtp:
         whole = LINE_END.sub(b"\r\n", raw)
         with self._explained() as session, session.open() as line:
             session.hand_over(line, whole, envelope_from=envelope_from, recipients=recipients)
+
+    def watch(self, seen: Watch) -> None:
+        self._seen = seen
 
     def check(self) -> Sequence[str]:
         with self._explained() as session, session.open() as line:
@@ -78,6 +83,7 @@ class Smtp:
     def _explained(self) -> Iterator[SmtpSession]:
         """The one place where what went wrong on the wire becomes a SendError."""
         session = SmtpSession(self._account, timeout=self._timeout, allow_private=self._allow_private)
+        session.watch(self._seen)
         try:
             yield session
         except (smtplib.SMTPException, OSError, GuardError, UnicodeError) as error:
@@ -119,8 +125,7 @@ def _sign_in_refused(error: smtplib.SMTPAuthenticationError, account: Account) -
     if error.smtp_code < 500:
         return SendError(f"{account.host} cannot let anybody in right now: {words}", retry=Retry.QUICK)
     return SendError(
-        f"{account.host} did not accept user name and password: {words}. Enter both again; some providers want a "
-        "password made for programs instead of your own.",
+        f"{account.host} did not accept user name and password: {words}.{faults.ENTER_AGAIN}",
         retry=Retry.PERMANENT,
         field="password",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from typing import Any
 
 import pytest
@@ -34,6 +35,15 @@ def beside(html: str, field: str) -> str:
     return html.split(f'id="id_{field}_error" hx-swap-oob="true">')[1].split("</p>")[0]
 
 
+def latest_record() -> str:
+    return LogEntry.objects.latest("pk").change_message
+
+
+def findings(html: str) -> str:
+    """What can be copied."""
+    return unescape(html.split('id="seen-text"')[1].split(">", 1)[1].split("</textarea>")[0])
+
+
 @pytest.mark.req("S0-04", "S1-21", "S2-13", "S3-05", "S3-17", "S4-40")
 def test_a_good_connection_says_what_was_seen_and_saves_nothing(
     administrator: Client, typed: dict[str, Any], dovecot: Mailbox
@@ -44,7 +54,9 @@ def test_a_good_connection_says_what_was_seen_and_saves_nothing(
 
     assert f"Signed in as {dovecot.username}." in html
     assert "can be read." in html
-    assert f"Sending: 127.0.0.1 answered on port {typed['sending-port']}." in html
+    assert f"Connected to 127.0.0.1, port {typed['sending-port']}." in html
+    assert "No mail was sent." in html
+    assert "Everything needed works." in html
     assert "Problem:" not in html
     assert not MailServer.objects.exists()
     assert not any("Seen" in flag for flag in dovecot.flags()["1"])
@@ -103,10 +115,26 @@ def test_a_draft_is_tested_with_its_stored_password(
     html = try_it(administrator, {**typed, "password": ""}, f"{BASE}/{draft.pk}/connection/")
 
     assert "Signed in as" in html
-    assert LogEntry.objects.filter(change_message="Tested the connection (imap).").exists()
+    assert f"imap at 127.0.0.1, port {typed['port']}" in latest_record()
 
 
-@pytest.mark.req("S1-14")
+@pytest.mark.req("SS-04")
+def test_testing_a_mail_server_that_was_never_saved_is_recorded_too(
+    administrator: Client, typed: dict[str, Any]
+) -> None:
+    try_it(administrator, typed)
+
+    assert f"of a new mail server: imap at 127.0.0.1, port {typed['port']}" in latest_record()
+    assert typed["password"] not in latest_record()
+
+
+def test_looking_again_at_what_is_saved_is_recorded(administrator: Client, ready: MailServer) -> None:
+    administrator.post(f"{BASE}/{ready.pk}/look/", headers=HTMX)
+
+    assert "Tested the connection: imap at 127.0.0.1" in latest_record()
+
+
+@pytest.mark.req("S1-14", "SS-05")
 @pytest.mark.parametrize("change", [{"host": "localhost"}, {"port": "1"}, {"encryption": "tls"}, {"username": "kim"}])
 def test_a_stored_password_is_never_sent_to_another_server_or_account(
     administrator: Client, draft: MailServer, typed: dict[str, Any], change: dict[str, str]
@@ -163,7 +191,7 @@ def test_the_folders_step_lists_the_mailboxs_folders(
         f"{BASE}/{draft.pk}/folders/", {"source": ["INBOX", "Elsewhere"], "_folders": "1"}, headers=HTMX
     ).content.decode()
 
-    assert 'name="source" value="INBOX" checked>' in " ".join(html.split())
+    assert 'name="source" value="INBOX" checked' in " ".join(html.split())
     assert 'value="Customers &amp; Friends"' in html
     assert ">Elsewhere</textarea>" in html
 
@@ -177,18 +205,44 @@ def test_folders_can_be_typed_when_the_mailbox_does_not_answer(administrator: Cl
     assert '<textarea id="id_source"' in html
 
 
+@pytest.mark.req("SS-01")
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "0.0.0.0", "192.168.1.10", "169.254.169.254"])
 def test_private_addresses_are_refused_unless_allowed(
-    administrator: Client, typed: dict[str, Any], settings: Settings
+    administrator: Client, typed: dict[str, Any], settings: Settings, host: str
 ) -> None:
     settings.ALLOW_PRIVATE_HOSTS = False
 
-    html = try_it(administrator, typed)
+    html = try_it(administrator, {**typed, "host": host, "sending-host": host})
 
-    assert "Signed in" not in html
-    assert beside(html, "host")
-    assert beside(html, "sending-host")
+    assert "Connected to" not in html
+    assert "private or reserved network" in beside(html, "host")
+    assert "private or reserved network" in beside(html, "sending-host")
 
 
+@pytest.mark.req("SS-01")
+def test_the_address_cloud_secrets_lie_at_stays_refused_where_private_ones_are_allowed(
+    administrator: Client, typed: dict[str, Any]
+) -> None:
+    html = try_it(administrator, {**typed, "host": "169.254.169.254"})
+
+    assert "private or reserved network" in beside(html, "host")
+
+
+@pytest.mark.req("SS-04")
+def test_closed_silent_and_foreign_ports_look_the_same(
+    administrator: Client, typed: dict[str, Any], new_script: NewScript
+) -> None:
+    web, silent = new_script(greeting=b"HTTP/1.1 400 Bad Request\r\n\r\n"), new_script(greeting=b"")
+    ports = [str(free_port()), str(web.port), str(silent.port)]
+
+    pages = [try_it(administrator, {**typed, "timeout_ms": "1000", "port": port}) for port in ports]
+
+    seen = {findings(page).replace(port, "PORT") for page, port in zip(pages, ports, strict=True)}
+    assert len(seen) == 1
+    assert "✕ Line: No IMAP server answered at 127.0.0.1, port PORT." in seen.pop()
+
+
+@pytest.mark.req("SS-04")
 def test_a_form_is_no_port_scanner(administrator: Client, typed: dict[str, Any]) -> None:
     nowhere = {**typed, "port": "1", "sending-host": ""}
 

@@ -1,0 +1,120 @@
+"""What is in the mailbox, and what we may do there. Only looks: nothing is created, marked or moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
+
+from mailchannel.network.sights import Surveyed
+from mailchannel.services.doctor.findings import Candidate, Level
+from mailchannel.services.doctor.journey import Journey
+from mailchannel.transports import Folder, Transport, TransportError
+
+FOLDERS, MAILS, RIGHTS = "Folders", "Mails", "Folder rights"
+STEPS = (FOLDERS, MAILS, RIGHTS)
+NEARLY_FULL = 90  # percent
+
+_ODD_SOURCES = {"all", "junk", "trash", "sent", "drafts"}
+T = TypeVar("T")
+
+
+def look(box: Transport, candidate: Candidate, journey: Journey) -> None:
+    listed = [folder for folder in box.folders() if folder.selectable]
+    journey.say(Level.OK, FOLDERS, f"{_count(len(listed), 'folder')} can be read.{_home(box)}")
+    opened = [_source(box, name, listed, candidate, journey) for name in candidate.sources or ("INBOX",)]
+    missing = [name for name in candidate.targets if not _named(name, listed)]
+    if missing:
+        names = ", ".join(f"“{name}”" for name in missing)
+        journey.say(Level.WARN, RIGHTS, f"Not there yet: {names}.", "Created when the first mail goes there.")
+    targets = [found for name in candidate.targets if (found := _named(name, listed))]
+    _rights(box, [folder for folder in opened if folder], targets, journey)
+    _space(box, journey)
+
+
+def _source(
+    box: Transport, name: str, listed: Sequence[Folder], candidate: Candidate, journey: Journey
+) -> Folder | None:
+    """The folder that mail is read from, once it was opened."""
+    folder = next((f for f in listed if f.name == name or f.name.upper() == name.upper() == "INBOX"), None)
+    if folder is None:
+        journey.say(Level.BAD, MAILS, f"There is no folder “{name}”.", "Choose one of the mailbox's folders.", "source")
+        return None
+    box.epoch(folder.name, readonly=True)
+    text = f"“{folder.name}” holds {_count(len(box.keys(folder.name)), 'mail')}."
+    if since := candidate.since:
+        recent = len(box.keys(folder.name, since.date()))
+        text = f"{text.rstrip('.')}; at most {recent:,} came since {since.day} {since:%B %Y}."
+    if folder.special_use in _ODD_SOURCES:
+        advice = f"The server calls this its “{folder.special_use}” folder. Reading it usually doubles or misses mail."
+        journey.say(Level.WARN, MAILS, text, advice, "source")
+    else:
+        journey.say(Level.OK, MAILS, text)
+    return folder
+
+
+def _rights(box: Transport, sources: Sequence[Folder], targets: Sequence[Folder], journey: Journey) -> None:
+    """Where the server keeps lists of rights (RFC 4314); elsewhere a mailbox is its owner's."""
+    if not isinstance(box, Surveyed):
+        return
+    told = 0
+    for name, rights in _told(box, sources):
+        told += 1
+        if not ("d" in rights or {"t", "e"} <= set(rights)):
+            text = f"Mail in “{name}” may be read, but not removed (rights: {rights})."
+            journey.say(Level.WARN, RIGHTS, text, "Allow this account to delete there, or processed mail stays.")
+    for name, rights in _told(box, targets):
+        told += 1
+        if "i" not in rights:
+            text = f"Mail may not be put into “{name}” (rights: {rights})."
+            journey.say(Level.BAD, RIGHTS, text, "Allow this account to insert mail there, or choose another folder.")
+    found = f"Looked at the rights in {_count(told, 'folder')}." if told else "The server keeps no list of rights."
+    journey.say(Level.OK, RIGHTS, f"{found} Nothing was created or moved to try them.")
+
+
+def _told(box: Surveyed, folders: Sequence[Folder]) -> Iterator[tuple[str, str]]:
+    for folder in folders:
+        rights = _asked(partial(box.rights, folder.name))
+        if rights is not None:
+            yield folder.name, rights
+
+
+def _space(box: Transport, journey: Journey) -> None:
+    space = _asked(box.space) if isinstance(box, Surveyed) else None
+    if space is None:
+        return
+    percent = round(100 * space.used / space.limit)
+    text = f"{percent} % of {_size(space.limit)} are used."
+    if percent >= NEARLY_FULL:
+        journey.say(
+            Level.WARN, RIGHTS, text, "Make room soon: a full mailbox takes no mail, and none can be moved in it."
+        )
+    else:
+        journey.say(Level.OK, RIGHTS, text)
+
+
+def _home(box: Transport) -> str:
+    home = _asked(lambda: box.home) if isinstance(box, Surveyed) else ""
+    return f" Its own folders lie below “{home}”." if home else ""
+
+
+def _asked(question: Callable[[], T]) -> T | None:
+    """These answers are a bonus: a server that has none is no worse for it."""
+    try:
+        return question()
+    except TransportError:
+        return None
+
+
+def _named(name: str, listed: Sequence[Folder]) -> Folder | None:
+    """Servers put our folders below a prefix such as `INBOX.`."""
+    return next((f for f in listed if f.name == name or f.name.endswith((f".{name}", f"/{name}"))), None)
+
+
+def _size(kilobytes: int) -> str:
+    megabytes = kilobytes * 1024 / 1e6
+    return f"{megabytes / 1000:,.1f} GB" if megabytes >= 1000 else f"{megabytes:,.1f} MB"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
