@@ -1,22 +1,24 @@
 """Second step: which folders are read, from when on, and where mail goes afterwards.
 
-Folders are ticked in the live list, or typed where there is none.
+Folders are ticked in the live list, or typed where there is none. Mail is left in place where no folder is stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from django import forms
-from django.utils.datastructures import MultiValueDict
+from django.utils import timezone
 
-from mailchannel.admin.fields import LinesField
+from mailchannel.admin.folder_fields import FolderField, StartField
 from mailchannel.admin.step import Group, Section, Step
 from mailchannel.models import FolderMapping
 from mailchannel.services import validation
+from mailchannel.services.check import Finding
+from mailchannel.services.mailbox_folders import ODD_SOURCES, Listing
 from mailchannel.services.trouble import TROUBLE_SPECS
 from mailchannel.transports import TRANSPORTS, Folder
 
@@ -29,18 +31,14 @@ LISTS = {
 PROPOSED = {Role.SOURCE: ["INBOX"], Role.SUCCESS: ["Processed"], Role.FAIL: ["Failed"], Role.EXCLUSION: ["Ignored"]}
 
 
-class FolderLines(forms.Textarea):
-    """Folders ticked in the live list and folders typed below it are one list: both have the same name."""
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One folder in a list. `mails` is None where they were not counted; `odd` says why not to read from it."""
 
-    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> str:
-        return "\n".join(data.getlist(name)) if isinstance(data, MultiValueDict) else data.get(name) or ""
-
-
-class FolderField(LinesField):
-    widget = FolderLines
-
-    def to_python(self, value: Any) -> Any:
-        return list(dict.fromkeys(super().to_python(value)))
+    folder: Folder
+    ticked: bool
+    mails: int | None
+    odd: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +46,15 @@ class FolderChoice:
     """Every folder of the mailbox with its tick, and what is chosen besides."""
 
     field: forms.BoundField
-    folders: Sequence[tuple[Folder, bool]]
+    folders: Sequence[Tick]
     others: str  # one a line
-
-
-class StartField(forms.SplitDateTimeField):
-    """Date and time in two boxes of the browser's own."""
-
-    def __init__(self, **options: Any) -> None:
-        widget = forms.SplitDateTimeWidget(
-            date_attrs={"type": "date", "aria-label": "Date"},
-            time_attrs={"type": "time", "step": "1", "aria-label": "Time"},
-            date_format="%Y-%m-%d",
-            time_format="%H:%M:%S",
-        )
-        super().__init__(widget=widget, **options)
 
 
 class FoldersStep(Step):
     slug = "folders"
     title = "Folders"
-    live: Sequence[Folder] = ()  # what the mailbox has, once it was asked
+    listing = Listing()  # what the mailbox has, once it was asked
+    made: Sequence[Finding] = ()  # what came of creating folders
 
     class Meta(Step.Meta):
         fields = ("sync_start",)
@@ -84,9 +70,14 @@ class FoldersStep(Step):
 
     def build(self) -> None:
         self.add_folders()
-        if self.instance.published_at:
-            self.fields["sync_start"].required = True
-            self.fields["sync_start"].help_text = "Older mail stays untouched."
+        start = self.fields["sync_start"]
+        start.required = self.instance.published_at is not None
+        start.help_text = (
+            f"In the time zone {_time_zone()}. Mail the mail server took in at this very moment or later is read, also "
+            "mail that was there before; older mail stays untouched."
+        )
+        if not start.required:
+            start.help_text += " Left empty: the moment you publish."
 
     def sections(self) -> Iterator[Section]:
         if self.has_folders:
@@ -95,8 +86,9 @@ class FoldersStep(Step):
         if self.has_folders:
             yield Section(
                 "Where does mail go afterwards?",
-                self.bound(("success", "fail", "exclusion")),
-                "Mail is moved, never deleted. A folder that does not exist is created when the first mail goes there.",
+                self.bound(("after_success", "success", "after_exclusion", "exclusion", "fail")),
+                "Mail is moved or left where it is, never deleted.",
+                partial="admin/mailchannel/_folder_creation.html",
             )
             yield Section("And mail that cannot be processed?", self.bound(f"trouble-{s.name}" for s in TROUBLE_SPECS))
 
@@ -120,18 +112,38 @@ class FoldersStep(Step):
                 check=partial(validation.each, validation.folder_name),
             )
         for target in validation.TARGETS:
+            if target in validation.MAY_STAY:
+                self._add_choice(target, move=bool(chosen[target]))
             self.fields[target] = forms.CharField(
                 label=Role(target).label,
+                required=not self._stays(target),
                 initial="".join(chosen[target][:1]),
                 max_length=255,
                 validators=[_check_name],
                 widget=forms.TextInput(attrs={"list": "mailbox-folders", "autocomplete": "off", "spellcheck": "false"}),
             )
 
+    def _add_choice(self, target: str, *, move: bool) -> None:
+        self.fields[f"after_{target}"] = forms.ChoiceField(
+            label=f"{validation.TARGETS[target].capitalize()} mail",
+            choices=(("move", "Move it to a folder"), ("leave", "Leave it where it is")),
+            initial="move" if move else "leave",
+            required=False,
+        )
+
+    def _stays(self, target: str) -> bool:
+        choice = self.fields.get(f"after_{target}")
+        return choice is not None and (self.data.get(f"after_{target}") or choice.initial) == "leave"
+
+    def targets(self) -> dict[str, str]:
+        """Role → folder mail is moved to, as typed; empty where it stays."""
+        return {role: "" if self._stays(role) else self.cleaned_data.get(role) or "" for role in validation.TARGETS}
+
     def clean(self) -> dict[str, Any]:
         super().clean()
         if self.has_folders:
-            targets = {role: self.cleaned_data.get(role) or "" for role in validation.TARGETS}
+            targets = self.targets()
+            self.cleaned_data.update(targets)
             source, never = (self.cleaned_data.get(role) or [] for role in LISTS)
             for role, text in validation.folder_problems(source, targets, never).items():
                 self.add_error(role, text)
@@ -142,14 +154,25 @@ class FoldersStep(Step):
             self.instance.folders.all().delete()
             FolderMapping.objects.bulk_create(self._rows())
 
+    def wanted(self) -> list[str]:
+        """Folders mail will be moved to, as far as their names are in order; the form has been cleaned."""
+        named = {role: name for role, name in self.targets().items() if name and role not in self.errors}
+        return list(dict.fromkeys(named.values()))
+
+    def missing(self) -> list[str]:
+        """Folders mail will be moved to that the mailbox does not have; none before it was asked."""
+        names = [self[role].value() or "" for role in validation.TARGETS if not self._stays(role)]
+        return self.listing.missing(filter(None, names)) if self.listing.folders else []
+
     def folder_choice(self) -> list[FolderChoice]:
         """The two list fields, for the template."""
         return [self._choice(role) for role in LISTS]
 
     def _choice(self, role: str) -> FolderChoice:
         chosen = FolderField().to_python(self[role].value())
-        listed = {folder.name for folder in self.live}
-        ticks = [(folder, folder.name in chosen) for folder in self.live]
+        folders, mails = self.listing.folders, self.listing.mails
+        ticks = [Tick(each, each.name in chosen, mails.get(each.name), _odd(each, role)) for each in folders]
+        listed = {folder.name for folder in folders}
         return FolderChoice(self[role], ticks, "\n".join(folder for folder in chosen if folder not in listed))
 
     def _chosen(self) -> dict[str, list[str]]:
@@ -164,6 +187,15 @@ class FoldersStep(Step):
             value = self.cleaned_data.get(role) or []
             for folder in value if isinstance(value, list) else [value]:
                 yield FolderMapping(server=self.instance, role=role, folder=folder)
+
+
+def _odd(folder: Folder, role: str) -> str:
+    return ODD_SOURCES.get(folder.special_use, "") if role == Role.SOURCE else ""
+
+
+def _time_zone() -> str:
+    now = timezone.localtime()
+    return f"{timezone.get_current_timezone_name()} (now {now:%H:%M})"
 
 
 def _check_name(value: str) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.cache import cache
 from django.http import HttpRequest
 
 from mailchannel.admin.connection import ConnectionStep
 from mailchannel.admin.folders import FoldersStep
-from mailchannel.models import MailServer
-from mailchannel.services import audit, check
+from mailchannel.models import MailDefaults, MailServer
+from mailchannel.services import audit, check, mailbox_folders
 from mailchannel.services.check import Candidate, Finding, Level
 from mailchannel.services.spec_check import spec_problems
 
@@ -26,11 +27,18 @@ class Probe:
     findings: Sequence[Finding] = ()
 
     @property
+    def bad(self) -> int:
+        return sum(finding.level is Level.BAD for finding in self.findings)
+
+    @property
     def summary(self) -> str:
-        bad = sum(finding.level is Level.BAD for finding in self.findings)
-        if bad:
-            return f"{bad} problem{'' if bad == 1 else 's'} found."
-        return "Everything needed works."
+        if self.bad:
+            return f"{self.bad} problem{'' if self.bad == 1 else 's'} found."
+        return "Everything needed works." if any(f.level is Level.OK for f in self.findings) else "Not tested."
+
+    @property
+    def text(self) -> str:
+        return check.as_text(self.findings)
 
 
 def try_connection(request: HttpRequest, form: ConnectionStep) -> Probe:
@@ -40,7 +48,7 @@ def try_connection(request: HttpRequest, form: ConnectionStep) -> Probe:
         return Probe(True, candidate)
     if _too_often(request):
         return Probe(True, [_PATIENCE])
-    _note(request, form.instance, candidate.protocol)
+    _note(request, form.instance, candidate)
     findings = check.check(candidate)
     for finding in findings:
         _beside_field(form, finding)
@@ -50,16 +58,30 @@ def try_connection(request: HttpRequest, form: ConnectionStep) -> Probe:
 def list_folders(request: HttpRequest, form: FoldersStep) -> Probe:
     if _too_often(request):
         return Probe(True, [_PATIENCE])
-    folders, findings = check.folders(check.stored(form.instance))
-    form.live = sorted(folders, key=lambda folder: (folder.name.upper() != "INBOX", folder.name.lower()))
-    return Probe(True, findings)
+    form.listing = mailbox_folders.look(check.stored(form.instance))
+    return Probe(True, form.listing.findings)
+
+
+def create_folders(request: HttpRequest, form: FoldersStep) -> Probe:
+    """Makes those that mail is to be moved to and lists the mailbox anew; `form.made` says what came of it."""
+    if _too_often(request):
+        return Probe(True, [_PATIENCE])
+    candidate = check.stored(form.instance)
+    form.made = mailbox_folders.create(candidate, form.wanted())
+    if request.user.pk:
+        said = " ".join(finding.text for finding in form.made)
+        audit.record(form.instance.live, by=request.user, message=f"Asked the mailbox to create folders. {said}")
+    form.listing = mailbox_folders.look(candidate)
+    return Probe(True, form.listing.findings)
 
 
 def look_again(request: HttpRequest, server: MailServer) -> Probe:
     """The saved settings, tried as they stand."""
     if _too_often(request):
         return Probe(True, [_PATIENCE])
-    return Probe(True, check.check(check.stored(server)))
+    candidate = check.stored(server)
+    _note(request, server, candidate)
+    return Probe(True, check.check(candidate))
 
 
 _PATIENCE = Finding(Level.WARN, "That was a lot of tests.", "Wait a minute and try again.")
@@ -86,7 +108,7 @@ def _candidate(form: ConnectionStep) -> Candidate | list[Finding]:
 
 def _beside_field(form: ConnectionStep, finding: Finding) -> None:
     if finding.level is Level.BAD and finding.field in form.fields:
-        form.add_error(finding.field, finding.text)
+        form.add_error(finding.field, f"{finding.text} {finding.advice}".strip())
 
 
 def _too_often(request: HttpRequest) -> bool:
@@ -98,6 +120,16 @@ def _too_often(request: HttpRequest) -> bool:
         return False
 
 
-def _note(request: HttpRequest, server: MailServer, protocol: str) -> None:
-    if server.pk and request.user.pk:
-        audit.record(server, by=request.user, message=f"Tested the connection ({protocol}).")
+def _note(request: HttpRequest, server: MailServer, candidate: Candidate) -> None:
+    """Who had us connect where. A mail server that was never saved has no history yet: the system's own keeps it."""
+    if not request.user.pk:
+        return
+    thing, new = (server.live, "") if server.pk else (MailDefaults.current(), " of a new mail server")
+    where = f"{candidate.protocol} at {_place(candidate.connection)}"
+    if candidate.sending.get("host"):
+        where += f", smtp at {_place(candidate.sending)}"
+    audit.record(thing, by=request.user, message=f"Tested the connection{new}: {where}.")
+
+
+def _place(settings: Mapping[str, Any]) -> str:
+    return f"{settings.get('host', '')}, port {settings.get('port') or 'as usual'}"

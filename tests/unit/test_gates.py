@@ -45,6 +45,7 @@ REFUSED = [
     ("readable", mail(too_complex="5,000 parts"), CHANNEL, Facts(), "failed.too_complex"),
     ("sender_readable", mail(sender=None, sender_problem="two From headers"), CHANNEL, Facts(), "rejected.sender_unreadable"),
     ("duplicate", MAIL, CHANNEL, Facts(duplicate_of="the same as mail 7"), "duplicate.same_message"),
+    ("same_words", MAIL, CHANNEL, Facts(same_words_as="the same words as mail 7"), "duplicate.same_words"),
     ("own_mail", sent_by("support@example.com"), CHANNEL, Facts(), "ignored.own_mail"),
     ("own_mail", sent_by("helpdesk@example.com"), CHANNEL, Facts(), "ignored.own_mail"),
     ("own_mail", sent_by("support+hd-1@example.com"), CHANNEL, Facts(), "ignored.own_mail"),

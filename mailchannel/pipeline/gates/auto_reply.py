@@ -26,7 +26,8 @@ from mailchannel.pipeline.gates import Finding, gate, passes, refuses
             "auto_reply_words",
             "Also leave out",
             Kind.LINES,
-            "One a line: words in the subject, or a sender such as robot@example.com or *@ads.example.",
+            "One a line: words in the subject, a sender such as robot@example.com or noreply@*, or everybody at a "
+            "domain as *@ads.example.",
             default=(),
         ),
     ),
@@ -47,9 +48,14 @@ def auto_reply(case: Case, options: Mapping[str, Any]) -> Finding:
 
 def _listed(case: Case, entries: tuple[str, ...]) -> str:
     sender = case.mail.sender.email if case.mail.sender else ""
-    by = first_match(sender, [e for e in entries if "@" in e])
+    by = first_match(sender, [entry for entry in entries if "@" in entry])
     if by:
-        return f"{sender} is on the list of automatic senders as {by}"
-    subject = case.mail.subject.casefold()
-    word = next((e for e in entries if "@" not in e and e.strip() and e.strip().casefold() in subject), "")
+        return f"{sender} is on the list of automatic senders" + (f" as {by}" if by != sender else "")
+    subject = _folded(case.mail.subject)
+    word = next((each for each in entries if "@" not in each and each.strip() and _folded(each) in subject), "")
     return f"the subject contains “{word}”" if word else ""
+
+
+def _folded(text: str) -> str:
+    """Upper and lower case, and how many blanks there are, make no difference."""
+    return " ".join(text.casefold().split())

@@ -13,6 +13,7 @@ from mailchannel.pipeline.gates import Finding, gate, passes, refuses
     "blocked_sender",
     "Sender not blocked",
     reason="ignored.blocked",
+    order=10,
     options=(
         FieldSpec(
             "blocked_senders",

@@ -17,7 +17,8 @@ from mailchannel.pipeline.gates import Finding, gate, passes, refuses
             "allow_duplicates",
             "Allow duplicates",
             Kind.SWITCH,
-            "A mail sent again becomes a ticket of its own. The very same copy, delivered twice, never does.",
+            "A mail sent again opens a ticket of its own, with the same words or not. The very same copy, delivered "
+            "twice, never does.",
             default=False,
         ),
     ),
@@ -25,4 +26,4 @@ from mailchannel.pipeline.gates import Finding, gate, passes, refuses
 def duplicate(case: Case, options: Mapping[str, Any]) -> Finding:
     """Which mails are the same was settled when the mail was kept; `allow_duplicates` chose the yardstick."""
     seen = case.facts.duplicate_of
-    return refuses(seen) if seen else passes("never received here before")
+    return refuses(seen) if seen else passes("this message was never received here before")

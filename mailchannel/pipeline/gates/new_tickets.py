@@ -13,6 +13,7 @@ from mailchannel.pipeline.gates import Finding, gate, passes, refuses
     "new_tickets",
     "May open tickets",
     reason="rejected.new_tickets",
+    order=40,
     options=(
         FieldSpec(
             "new_tickets_enabled",

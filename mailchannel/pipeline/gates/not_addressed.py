@@ -5,7 +5,7 @@ from typing import Any
 
 from mailchannel.kernel.channel import Case
 from mailchannel.kernel.specs import FieldSpec, Kind
-from mailchannel.pipeline.addressing import is_ours
+from mailchannel.pipeline.addressing import place_of
 from mailchannel.pipeline.gates import Finding, gate, passes, refuses
 
 
@@ -18,18 +18,19 @@ from mailchannel.pipeline.gates import Finding, gate, passes, refuses
             "only_if_in_to",
             "Only if our address stands in To",
             Kind.SWITCH,
-            "Mail that has us in Cc or Bcc only is ignored. Aliases count; answers to tickets are never ignored.",
+            "Mail that has us in Cc or Bcc only opens no ticket. Every alias counts as our address. "
+            "Answers to tickets are never left out by this.",
             default=False,
         ),
     ),
 )
 def not_addressed(case: Case, options: Mapping[str, Any]) -> Finding:
-    ours = case.channel.own_addresses
-    found = next((a.email for a in case.mail.to if is_ours(a.email, ours)), "")
-    if found:
-        return passes(f"{found} stands in To")
+    place = place_of(case.mail, case.channel.own_addresses)
+    if place.where == "To":
+        return passes(place.because)
+    seen = f"in {place.where} only: {place.because}"
+    if not options["only_if_in_to"]:
+        return passes(f"{seen}; that is welcome here")
     if case.is_reply:
-        return passes(f"answers {case.thread.number}")
-    if options["only_if_in_to"]:
-        return refuses(f"none of {', '.join(sorted(ours))} stands in To")
-    return passes("Cc and Bcc are welcome")
+        return passes(f"{seen}; but it answers {case.thread.number}")
+    return refuses(seen)

@@ -17,17 +17,22 @@ from mailchannel.pipeline.gates import Finding, gate, passes, refuses
             "subject_must_match",
             "Only these subjects",
             Kind.LINES,
-            "One a line, the whole subject; upper and lower case are the same. Empty: every subject.",
+            "One a line, the whole subject: a part of it does not count, upper and lower case are the same. "
+            "Empty: every subject. Answers to tickets are never left out by this.",
             default=(),
         ),
     ),
 )
 def subject_match(case: Case, options: Mapping[str, Any]) -> Finding:
-    wanted = [subject.strip().casefold() for subject in options["subject_must_match"]]
+    wanted = {_folded(subject) for subject in options["subject_must_match"]}
     if not wanted:
         return passes("every subject is welcome")
     if case.is_reply:
         return passes(f"answers {case.thread.number}")
-    if case.mail.subject.strip().casefold() in wanted:
+    if _folded(case.mail.subject) in wanted:
         return passes(f"“{case.mail.subject}” is on the list")
     return refuses(f"“{case.mail.subject[:100]}” is none of the {len(wanted)} agreed subjects")
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())

@@ -12,20 +12,27 @@ from mailchannel.pipeline.gates import Finding, gate, passes, refuses
     "unknown_sender",
     "Known sender",
     reason="rejected.unknown_user",
+    order=30,
     options=(
         FieldSpec(
             "unknown_senders",
             "Mail from people we do not know yet",
             Kind.CHOICE,
+            "Whoever wrote before, or was entered by an agent, is known.",
             default="accept",
-            choices=(("accept", "Accept it and remember the sender"), ("refuse", "Refuse it")),
+            choices=(
+                ("accept", "Accept it; the ticket belongs to no user and no company"),
+                ("refuse", "Refuse it"),
+            ),
         ),
     ),
 )
 def unknown_sender(case: Case, options: Mapping[str, Any]) -> Finding:
-    sender = case.mail.sender.email if case.mail.sender else "the sender"
+    if case.mail.sender is None:
+        return passes("no readable sender to look up")
+    sender = case.mail.sender.email
     if case.facts.sender_known:
         return passes(f"{sender} is a contact")
     if options["unknown_senders"] == "refuse":
         return refuses(f"{sender} is no contact, and unknown senders are refused")
-    return passes("unknown senders are welcome")
+    return passes("unknown senders are welcome; no user and no company is assigned")
