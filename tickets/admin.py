@@ -16,7 +16,18 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from tickets.models import Contact, FieldKind, Offer, TemplateField, Ticket, TicketTemplate, TicketType
+from tickets.models import (
+    Contact,
+    Department,
+    FieldKind,
+    Offer,
+    Process,
+    Service,
+    TemplateField,
+    Ticket,
+    TicketTemplate,
+    TicketType,
+)
 
 
 class LinesField(forms.CharField):
@@ -100,6 +111,14 @@ class OfferAdmin(admin.ModelAdmin):
         return super().has_delete_permission(request, obj) and not (obj and obj.silent)
 
 
+@admin.register(Department, Service, Process)
+class NamedAdmin(admin.ModelAdmin):
+    """What tickets belong to. One that has tickets cannot be deleted."""
+
+    list_display = ["name"]
+    search_fields = ["name"]
+
+
 @admin.register(Contact)
 class ContactAdmin(admin.ModelAdmin):
     list_display = ["email", "name", "created"]
@@ -115,18 +134,22 @@ class TicketAdmin(admin.ModelAdmin):
     """To look things up. Whatever changes a ticket happens at the desk, where it is written into its history."""
 
     list_display = ["number", "title", "status", "priority", "source", "requester", "updated"]
-    list_filter = ["status", "priority", "source"]
+    list_filter = ["status", "priority", "source", "department", "service", "process"]
     list_select_related = ["requester"]
     search_fields = ["title", "requester__email"]
     show_full_result_count = False
     fields = [
         "at_the_desk", "title", "status", "priority", "source", "ticket_type", "template", "requester", "assignee",
-        "related", "created", "updated",
+        "department", "service", "process", "related", "created", "updated",
     ]  # fmt: skip
 
     @admin.display(description="Desk")
     def at_the_desk(self, ticket: Ticket) -> SafeString:
         return format_html('<a href="{}">Open {}</a>', reverse("tickets:ticket", args=[ticket.number]), ticket.number)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Not by the fields' values: what a list leaves out tells a restricted value as well as showing it."""
+        return not lookup.startswith("fields") and super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

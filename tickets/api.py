@@ -23,15 +23,19 @@ from tickets.hooks import Delivery, Notice, Piece, Reading, hooks
 from tickets.intake import Message, Opening, Written, add_message, add_report, open_ticket, open_tickets
 from tickets.numbering import format_number, parse_number
 from tickets.selectors import (
+    CatalogueOffer,
     NoteFile,
     TicketBrief,
     briefs,
+    groups_with,
     known_contacts,
     note_files,
+    offers,
     published_templates,
     signature,
     signed_number,
     template_fields,
+    template_module,
 )
 
 __all__ = [
@@ -41,6 +45,7 @@ __all__ = [
     "TEMPLATE_STATUSES",
     "AgentReply",
     "CatalogueError",
+    "CatalogueOffer",
     "Delivery",
     "Message",
     "NoteFile",
@@ -58,10 +63,12 @@ __all__ = [
     "briefs",
     "catalogue",
     "format_number",
+    "groups_with",
     "hooks",
     "known_contacts",
     "named",
     "note_files",
+    "offers",
     "open_ticket",
     "open_tickets",
     "parse_number",
@@ -74,5 +81,6 @@ __all__ = [
     "silent_offer",
     "template_fields",
     "template_id",
+    "template_module",
     "ticket_type_ids",
 ]

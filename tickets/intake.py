@@ -12,8 +12,11 @@ from django.utils import timezone
 
 from tickets.contacts import contact_for, contacts_for
 from tickets.files import IncomingFile, attach
-from tickets.models import Contact, Note, Ticket, TicketEvent, TicketTemplate
+from tickets.models import Contact, Department, Note, Process, Service, Ticket, TicketEvent, TicketTemplate
+from tickets.models.routing import Named
 from tickets.numbering import format_number, parse_number
+
+_BELONGS_TO: Mapping[str, type[Named]] = {"department": Department, "service": Service, "process": Process}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,10 @@ def open_tickets(openings: Sequence[Opening]) -> list[Written]:
     """All of them or none, in a handful of queries. Raises TicketTemplate.DoesNotExist."""
     templates = _templates({each.template for each in openings})
     contacts = contacts_for({each.requester_email: each.requester_name for each in openings})
+    places = _places(openings)
     now = timezone.now()
     tickets = Ticket.objects.bulk_create(
-        _new_ticket(each, templates[each.template], contacts[each.requester_email], now) for each in openings
+        _new_ticket(each, templates[each.template], contacts[each.requester_email], places, now) for each in openings
     )
     pairs = list(zip(tickets, openings, strict=True))
     notes = Note.objects.bulk_create(_incoming(ticket, ticket.requester, each.message, now) for ticket, each in pairs)
@@ -127,8 +131,24 @@ def _templates(names: set[str]) -> dict[str, TicketTemplate]:
     return found
 
 
-def _new_ticket(opening: Opening, template: TicketTemplate, requester: Contact, now: datetime) -> Ticket:
+_Places = Mapping[str, Mapping[str, int]]
+
+
+def _places(openings: Sequence[Opening]) -> _Places:
+    """department, service, process → name → id, asked only where a name is given."""
+    wanted = {what: {name for each in openings if (name := getattr(each, what))} for what in _BELONGS_TO}
+    return {
+        what: dict(_BELONGS_TO[what]._default_manager.filter(name__in=names).values_list("name", "pk"))
+        for what, names in wanted.items()
+        if names
+    }
+
+
+def _new_ticket(
+    opening: Opening, template: TicketTemplate, requester: Contact, places: _Places, now: datetime
+) -> Ticket:
     return Ticket(
+        **{f"{what}_id": found.get(getattr(opening, what)) for what, found in places.items()},
         title=opening.title[:255],
         priority=opening.priority,
         source=opening.source,

@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db.models import Count, Max, Prefetch, QuerySet
 
 from tickets import framing, history, hooks
+from tickets.details import in_words, own_fields
 from tickets.frame_height import likely_height
 from tickets.models import Attachment, Note, TemplateField, Ticket, TicketEvent
 from tickets.safe_html import POLICY_VERSION, TooBig, clean
@@ -65,7 +66,9 @@ class Conversation:
     older: int
 
 
-def conversation(ticket: Ticket, *, everything: bool, images_of: int | None) -> Conversation:
+def conversation(
+    ticket: Ticket, *, everything: bool, images_of: int | None, sees_restricted: bool = False
+) -> Conversation:
     """`images_of` is the note whose pictures from the internet the reader wants to see."""
     rows = ticket.notes.select_related("contact", "agent").prefetch_related(
         Prefetch("attachments", Attachment.objects.order_by("pk"))
@@ -77,7 +80,7 @@ def conversation(ticket: Ticket, *, everything: bool, images_of: int | None) -> 
     messages = [
         _message(note, states.get(note.pk), remarks.get(note.pk), show_remote=note.pk == images_of) for note in notes
     ]
-    items: list[Message | Happening] = [*messages, *_happenings(ticket, notes, total)]
+    items: list[Message | Happening] = [*messages, *_happenings(ticket, notes, total, sees_restricted=sees_restricted)]
     items.sort(key=lambda item: item.at, reverse=True)
     return Conversation(items, newest or 0, total - len(notes))
 
@@ -108,8 +111,7 @@ def participants(ticket: Ticket) -> list[str]:
 
 
 def field_values(ticket: Ticket, *, sees_restricted: bool) -> list[FieldValue]:
-    fields = TemplateField.objects.filter(template_id=ticket.template_id)
-    return [_field_value(ticket, field, sees_restricted=sees_restricted) for field in fields]
+    return [_field_value(ticket, field, sees_restricted=sees_restricted) for field in own_fields(ticket)]
 
 
 def earlier_tickets(ticket: Ticket) -> QuerySet[Ticket]:
@@ -135,11 +137,12 @@ def _message(
     )
 
 
-def _happenings(ticket: Ticket, notes: list[Note], total: int) -> list[Happening]:
+def _happenings(ticket: Ticket, notes: list[Note], total: int, *, sees_restricted: bool) -> list[Happening]:
     events = ticket.events.select_related("actor")
     if len(notes) < total:
         events = events.filter(created__gte=notes[-1].created)
-    return [Happening(event, history.sentence(event)) for event in events]
+    unseen = () if sees_restricted else ticket.restricted
+    return [Happening(event, history.sentence(event, unseen=unseen)) for event in events]
 
 
 def _keep(note: Note, html: str) -> None:
@@ -148,7 +151,5 @@ def _keep(note: Note, html: str) -> None:
 
 
 def _field_value(ticket: Ticket, field: TemplateField, *, sees_restricted: bool) -> FieldValue:
-    value = ticket.fields.get(field.key)
-    shown = {True: "Yes", False: "No", None: ""}.get(value, value) if isinstance(value, bool | None) else value
     hidden = field.key in ticket.restricted and not sees_restricted
-    return FieldValue(field.label, "" if hidden else str(shown), hidden)
+    return FieldValue(field.label, "" if hidden else in_words(ticket.fields.get(field.key)), hidden)

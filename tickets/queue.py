@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Left, NullIf
 
+from tickets.details import PLACES
 from tickets.models import Note, Ticket
 from tickets.numbering import PREFIX, parse_number
 
@@ -83,20 +85,58 @@ def number_meant(words: str) -> int | None:
     return parse_number(words) or parse_number(f"{PREFIX}-{words.strip()}")
 
 
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A link that narrows the lists to tickets that belong there, or widens them again when it is on."""
+
+    name: str
+    address: str
+    on: bool
+
+
+def narrowing(given: Mapping[str, str]) -> dict[str, int]:
+    """Of the query string: `department=3` and the like, as far as they name something."""
+    wanted = {name: int(text) for name in PLACES if (text := given.get(name, "")).isdecimal() and len(text) < 10}
+    return {name: pk for name, pk in wanted.items() if PLACES[name]._default_manager.filter(pk=pk).exists()}
+
+
+def narrowed(rows: QuerySet[Ticket], by: Mapping[str, int]) -> QuerySet[Ticket]:
+    return rows.filter(**{f"{name}_id": pk for name, pk in by.items()})
+
+
+def filters(by: Mapping[str, int], place: Mapping[str, Any]) -> list[tuple[str, list[Option]]]:
+    """(label, options) of everything tickets can belong to. `place` is the query string of the list, without `by`."""
+    listed = {name: model._default_manager.values_list("pk", "name") for name, model in PLACES.items()}
+    return [
+        (name.capitalize(), [_option(name, pk, label, by, place) for pk, label in rows])
+        for name, rows in listed.items()
+        if rows
+    ]
+
+
+def _option(name: str, pk: int, label: str, by: Mapping[str, int], place: Mapping[str, Any]) -> Option:
+    on = by.get(name) == pk
+    others = {key: value for key, value in by.items() if key != name}
+    return Option(label, urlencode({**place, **others, **({} if on else {name: pk})}), on)
+
+
 def page(rows: QuerySet[Ticket], cursor: str) -> Page:
     """Continues after the cursor's row instead of counting rows, so page 9,000 is as fast as page 1."""
     after = _parse_cursor(cursor)
     if after:
         moment, pk = after
         rows = rows.filter(updated__lte=moment).filter(Q(updated__lt=moment) | Q(pk__lt=pk))
-    tickets = list(rows.select_related("requester", "assignee").order_by("-updated", "-pk")[: PAGE_SIZE + 1])
+    tickets = list(
+        rows.select_related("requester", "assignee", "department").order_by("-updated", "-pk")[: PAGE_SIZE + 1]
+    )
     shown = tickets[:PAGE_SIZE]
     return Page(_with_previews(shown), _cursor(shown[-1]) if len(tickets) > PAGE_SIZE else "")
 
 
-def counts(person: Person) -> dict[str, str]:
+def counts(person: Person, by: Mapping[str, int] | None = None) -> dict[str, str]:
     """View key → how many, as text. Solved tickets pile up for ever and are not counted."""
-    found = {v.key: listed(v, person).order_by()[:COUNT_LIMIT].count() for v in VIEWS if v.key != "solved"}
+    rows = {view.key: narrowed(listed(view, person), by or {}) for view in VIEWS if view.key != "solved"}
+    found = {key: each.order_by()[:COUNT_LIMIT].count() for key, each in rows.items()}
     return {key: f"{COUNT_LIMIT - 1}+" if count == COUNT_LIMIT else str(count) for key, count in found.items()}
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.utils.encoding import force_bytes
 
 from tickets import blobs
 from tickets.fields import BUILT_IN, TicketField
-from tickets.models import Attachment, Contact, TemplateField, Ticket, TicketTemplate
+from tickets.models import Attachment, Contact, Offer, TemplateField, Ticket, TicketTemplate
 from tickets.numbering import format_number, is_signed, parse_number, sign
 
 
@@ -42,9 +43,40 @@ def template_fields(template_id: int | None) -> tuple[TicketField, ...]:
     return (*BUILT_IN, *(TicketField(f.key, f.label, f.kind, f.required, tuple(f.choices)) for f in own))
 
 
-def published_templates() -> list[tuple[int, str]]:
-    """(id, name) of the templates a mail server may use."""
-    return list(TicketTemplate.objects.filter(status=TicketTemplate.Status.PUBLISHED).values_list("pk", "name"))
+def published_templates(module: str = "") -> list[tuple[int, str]]:
+    """(id, name) of the templates a mail server may use; `module` leaves only those whose type is of it."""
+    rows = TicketTemplate.objects.filter(status=TicketTemplate.Status.PUBLISHED)
+    return list((rows.filter(ticket_type__module=module) if module else rows).values_list("pk", "name"))
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueOffer:
+    """An entry of the service catalogue. `module` is that of its template's type."""
+
+    id: int
+    name: str
+    template_id: int
+    template: str
+    module: str
+
+
+def offers() -> list[CatalogueOffer]:
+    """What the catalogue lists, as far as a mail server may use its template. Silent offers are in no list."""
+    rows = Offer.objects.filter(silent=False, template__status=TicketTemplate.Status.PUBLISHED)
+    columns = ("pk", "name", "template_id", "template__name", "template__ticket_type__module")
+    return [CatalogueOffer(*each) for each in rows.values_list(*columns)]
+
+
+def template_module(template_id: int | None) -> str:
+    """An empty string without a template."""
+    rows = TicketTemplate.objects.filter(pk=template_id) if template_id else TicketTemplate.objects.none()
+    return rows.values_list("ticket_type__module", flat=True).first() or ""
+
+
+def groups_with(permission: str) -> list[str]:
+    """Names of the groups that have a permission of tickets, such as `view_restricted_fields`."""
+    rows = Group.objects.filter(permissions__codename=permission, permissions__content_type__app_label="tickets")
+    return list(rows.order_by("name").values_list("name", flat=True))
 
 
 def signature(ticket_id: int, mail: str) -> str:

@@ -59,9 +59,15 @@ def set_status(*, ticket: Ticket, agent: User | AbstractBaseUser, status: str) -
         _touch(ticket, status=status)
 
 
+class NoSuchPerson(Exception):
+    """Raised when a ticket would be given to somebody who cannot sign in any more."""
+
+
 @transaction.atomic(savepoint=False)
 def assign(*, ticket: Ticket, agent: User | AbstractBaseUser, to: User | AbstractBaseUser | None) -> None:
-    """`to` None takes the ticket from everybody."""
+    """`to` None takes the ticket from everybody. Raises NoSuchPerson."""
+    if to is not None and not User.objects.filter(pk=to.pk, is_active=True).exists():
+        raise NoSuchPerson(f"{to.get_username()} is no active user, so the ticket cannot be theirs.")
     if (to.pk if to else None) != ticket.assignee_id:
         TicketEvent.objects.create(
             ticket=ticket, kind="assigned", actor_id=agent.pk, data={"to": to.get_username() if to else ""}

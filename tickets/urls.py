@@ -7,7 +7,7 @@ from django.urls import path
 from tickets.views.attachment import attachment
 from tickets.views.mail import mail
 from tickets.views.queue import tickets
-from tickets.views.ticket import assign, change_status, ticket
+from tickets.views.ticket import assign, change_details, change_status, ticket
 
 app_name = "tickets"
 urlpatterns = [
@@ -15,6 +15,7 @@ urlpatterns = [
     path("tickets/<str:number>/", ticket, name="ticket"),
     path("tickets/<str:number>/status/", change_status, name="status"),
     path("tickets/<str:number>/assign/", assign, name="assign"),
+    path("tickets/<str:number>/details/", change_details, name="details"),
     path("tickets/<str:number>/files/<int:pk>/", attachment, name="attachment"),
     path("tickets/<str:number>/notes/<int:pk>/mail/", mail, name="mail"),
 ]

@@ -17,6 +17,7 @@ from mailchannel.pipeline.files import judge_files
 from mailchannel.pipeline.gates import check_gates
 from mailchannel.pipeline.gates.authentication import authenticated
 from mailchannel.pipeline.returned import match_report
+from mailchannel.pipeline.routing import Route, route
 from mailchannel.pipeline.threads import match_thread
 
 #: A report about a mail of ours comes from whatever server it comes from: only these gates end it before it is told.
@@ -30,8 +31,10 @@ def decide(mail: ParsedMail, channel: Channel, facts: Facts) -> Decision:
     fields = map_fields(mail, channel.mapping)
     files = judge_files(mail, channel)
     returned = match_report(mail, facts)
-    trace = gates.steps + returned.steps + thread.steps + fields.steps + files.steps
-    draft = _draft(mail, channel, returned.value if returned.value.number else thread.value, fields.value, files.value)
+    joins = returned.value if returned.value.number else thread.value
+    routed = route(mail, channel, joins)
+    trace = gates.steps + returned.steps + thread.steps + fields.steps + routed.steps + files.steps
+    draft = _draft(mail, channel, joins, _prioritised(fields.value, routed.value), routed.value, files.value)
     ended = any(step.verdict == "refuse" and step.code in BEFORE_REPORTS for step in gates.steps)
     if returned.value.number and not ended:
         return Decision(Outcome.ADDED, REPORTED, trace, draft)
@@ -42,8 +45,17 @@ def decide(mail: ParsedMail, channel: Channel, facts: Facts) -> Decision:
     return Decision(Outcome.OPENED, "accepted.new", trace, draft)
 
 
+def _prioritised(values: dict[str, object], routed: Route) -> dict[str, object]:
+    return {**values, "priority": routed.priority} if routed.priority else values
+
+
 def _draft(
-    mail: ParsedMail, channel: Channel, thread: Thread, values: dict[str, object], manifest: tuple[FileRuling, ...]
+    mail: ParsedMail,
+    channel: Channel,
+    thread: Thread,
+    values: dict[str, object],
+    routed: Route,
+    manifest: tuple[FileRuling, ...],
 ) -> Draft:
     return Draft(
         template=channel.template,
@@ -54,6 +66,9 @@ def _draft(
         fresh=new_words(mail),
         html=mail.html if _shows_body(channel.mapping) else "",
         thread=thread,
+        department=routed.department,
+        service=routed.service,
+        process=routed.process,
         restricted=tuple(rule.field for rule in channel.mapping if rule.restricted),
         recipients=others((*mail.to, *mail.cc), channel.own_addresses | channel.other_mailboxes),
         attachments=tuple(each.part for each in manifest if each.verdict in (Verdict.KEPT, Verdict.INLINE)),

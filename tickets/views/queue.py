@@ -33,14 +33,18 @@ def list_context(request: AgentRequest) -> dict[str, Any]:
     """What the navigation and the list need, on every page that has them."""
     words = request.GET.get("q", "").strip()[:200]
     view = None if words else queue.view_named(request.GET.get("view"))
-    rows = queue.listed(view, request.user) if view else queue.found(words)
-    counts = queue.counts(request.user)
+    by = queue.narrowing(request.GET)
+    rows = queue.narrowed(queue.listed(view, request.user) if view else queue.found(words), by)
+    counts = queue.counts(request.user, by)
+    place = {"view": view.key} if view else {"q": words}
     return {
         "view": view,
         "words": words,
         "page": queue.page(rows, request.GET.get("after", "")),
         "first_page": not request.GET.get("after"),
-        "place": urlencode({"view": view.key} if view else {"q": words}),
+        "place": urlencode({**place, **by}),
+        "narrowing": urlencode(by),
+        "filters": queue.filters(by, place),
         "views": [(each, counts.get(each.key, "")) for each in queue.VIEWS],
         "current": request.GET.get("current", ""),
         "seen": queue.newest_change(),

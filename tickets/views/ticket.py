@@ -12,8 +12,9 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from tickets import answering, hooks, pages, services
+from tickets import answering, details, hooks, pages, services
 from tickets.answering import Result
+from tickets.detail_form import DetailForm
 from tickets.forms import AnswerForm
 from tickets.models import Ticket
 from tickets.numbering import parse_number
@@ -23,7 +24,6 @@ from tickets.views.queue import list_context
 OVERTAKEN = "Somebody wrote while you did. Read the newest message; if your answer still fits, send it again."
 # A frame may not do more than the page around it: pictures somebody asked for must be allowed on both.
 _allow_pictures = csp_update({"img-src": ["http:", "https:"]})
-_RESTRICTED = "tickets.view_restricted_fields"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -66,8 +66,23 @@ def assign(request: AgentRequest, number: str) -> HttpResponseBase:
     return _back(request, ticket)
 
 
+@require_POST
+@agents_only
+def change_details(request: AgentRequest, number: str) -> HttpResponseBase:
+    """Where the ticket belongs, and its template's own fields."""
+    ticket, who = _ticket(number), details.reader(request.user)
+    form = DetailForm(request.POST, ticket=ticket, who=who)
+    if not form.is_valid():
+        return _page(request, ticket, detail_form=form, status=422)
+    changed = details.change(ticket=ticket, agent=request.user, change=form.change(), who=who)
+    messages.success(request, "Saved. The history says what was changed." if changed else "Nothing was changed.")
+    return _back(request, ticket)
+
+
 def _ticket(number: str) -> Ticket:
-    rows = Ticket.objects.select_related("requester", "assignee", "ticket_type", "template", "related")
+    rows = Ticket.objects.select_related(
+        *("requester", "assignee", "ticket_type", "template", "related"), *details.PLACES
+    )
     found = rows.filter(pk=parse_number(number) or 0).first()
     if not found:
         raise Http404(f"There is no ticket {number}.")
@@ -75,21 +90,29 @@ def _ticket(number: str) -> Ticket:
 
 
 def _page(
-    request: AgentRequest, ticket: Ticket, form: AnswerForm | None = None, *, status: int = 200
+    request: AgentRequest,
+    ticket: Ticket,
+    form: AnswerForm | None = None,
+    *,
+    detail_form: DetailForm | None = None,
+    status: int = 200,
 ) -> HttpResponseBase:
+    who = details.reader(request.user)
     images_of = _whole_number(request.GET.get("images"))
-    talk = pages.conversation(ticket, everything="all" in request.GET, images_of=images_of)
+    talk = pages.conversation(ticket, everything="all" in request.GET, images_of=images_of, sees_restricted=who.sees)
     copies = pages.proposed_copies(ticket)
     form = form or AnswerForm(copies=copies, initial={"cc": ", ".join(pages.participants(ticket))})
-    context = {**list_context(request), **_about(request, ticket), "talk": talk, "form": form, "current": ticket.number}
+    about = _about(request, ticket, who, detail_form or DetailForm(ticket=ticket, who=who))
+    context = {**list_context(request), **about, "talk": talk, "form": form, "current": ticket.number}
     response = render(request, "tickets/ticket.html", context, status=status)
     return _allow_pictures(lambda _: response)(request) if images_of else response
 
 
-def _about(request: AgentRequest, ticket: Ticket) -> dict[str, Any]:
+def _about(request: AgentRequest, ticket: Ticket, who: details.Reader, form: DetailForm) -> dict[str, Any]:
     return {
         "ticket": ticket,
-        "fields": pages.field_values(ticket, sees_restricted=request.user.has_perm(_RESTRICTED)),
+        "fields": pages.field_values(ticket, sees_restricted=who.sees),
+        "detail_form": form,
         "participants": pages.participants(ticket),
         "earlier": pages.earlier_tickets(ticket),
         "origin": hooks.origin_link(ticket.pk, request.user),
