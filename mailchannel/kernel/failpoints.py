@@ -31,6 +31,8 @@ NAMES = {
     "imap.flag_deleted": "without MOVE: the message in the source folder is marked deleted",
     "imap.expunged": "without MOVE: the message has left the source folder",
     "file.committed": "it is noted where the mail lies now",
+    "back.marked": "a failed mail is marked to be judged anew, and still lies in the fail folder",
+    "back.moved": "it lies in the inbox again, nobody has noted it",
     "send.claimed": "an outgoing mail is marked as being sent",
     "send.sent": "the mail is handed over, nobody has noted it",
 }

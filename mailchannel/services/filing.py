@@ -7,6 +7,7 @@ from collections import defaultdict
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.kernel.failpoints import hit
 from mailchannel.models import FolderMapping, InboundMail, MailServer
+from mailchannel.services import trouble
 from mailchannel.transports import MessageRef, Transport, TransportError
 
 Role = FolderMapping.Role
@@ -14,6 +15,7 @@ Role = FolderMapping.Role
 FILED_UNDER = {
     Outcome.OPENED: Role.SUCCESS,
     Outcome.ADDED: Role.SUCCESS,
+    Outcome.DUPLICATE: Role.SUCCESS,
     Outcome.IGNORED: Role.EXCLUSION,
     Outcome.REJECTED: Role.FAIL,
     Outcome.HELD: Role.FAIL,
@@ -30,7 +32,9 @@ class Filing:
     def __init__(self, server: MailServer, box: Transport) -> None:
         self.server = server
         self.box = box
+        self.failed = 0  # mails moved because they could not be processed
         self._targets = {folder.role: folder.folder for folder in server.folders.all()}
+        self._moves_failed = trouble.moves_failed(server)
         self._names: dict[str, str] = {}  # folder as configured → as the server names it
         self._troubles: dict[str, TransportError] = {}
 
@@ -49,10 +53,12 @@ class Filing:
 
     def raise_trouble(self) -> None:
         """Raises the first TransportError that was put off so that other mails could go on."""
-        for trouble in self._troubles.values():
-            raise trouble
+        for error in self._troubles.values():
+            raise error
 
     def _target(self, outcome: str, reason: str) -> str:
+        if outcome == Outcome.FAILED and not self._moves_failed:
+            return ""
         role = FILED_UNDER.get(Outcome(outcome))
         return self._targets.get(role, "") if role and reason not in UNTOUCHED else ""
 
@@ -69,8 +75,11 @@ class Filing:
                 self._troubles[target] = error
                 return 0
         remote = InboundMail.Remote.MOVED if moved else InboundMail.Remote.KEPT
-        InboundMail.objects.filter(pk__in=keys.values()).update(remote=remote, filed_to=target if moved else "")
+        filed = InboundMail.objects.filter(pk__in=keys.values())
+        filed.update(remote=remote, filed_to=target if moved else "")
         hit("file.committed")
+        if moved and target == self._targets.get(Role.FAIL):
+            self.failed += filed.filter(outcome=Outcome.FAILED).count()
         return len(keys) if moved else 0
 
     def _name(self, target: str) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.kernel.failpoints import hit
 from mailchannel.models import InboundMail, MailServer, RawMail
 from mailchannel.parsing.identity import identity
+from mailchannel.services.judge_again import DANGEROUS, remembered
 
 _RACES = 3  # other workers we lose to before giving up
 
@@ -49,7 +52,8 @@ class Kept:
 def keep(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[Kept]:
     """Writes what is not in the ledger yet, in one transaction, and returns it in the order of arrival.
 
-    The unique keys decide, not the look-up before: whoever loses a race looks again.
+    The unique keys decide, not the look-up before: whoever loses a race looks again. A mail that a person has put back
+    into the inbox gets its own row again, to be judged anew.
     """
     for attempt in range(_RACES):
         try:
@@ -69,30 +73,111 @@ def name(raw: bytes, *, acceptance: Mapping[str, Any], headers_only: bool = Fals
     return hashlib.sha256(raw).hexdigest() if acceptance.get("allow_duplicates") else identity(raw)
 
 
+def headers_of(raw: bytes) -> bytes:
+    """The header block with the blank line that ends it."""
+    ends = [at + len(end) for end in (b"\n\r\n", b"\n\n") if (at := raw.find(end)) >= 0]
+    return raw[: min(ends)] if ends else raw
+
+
 @transaction.atomic
 def _insert(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[Kept]:
     new = _unknown(server, place, arrivals)
     names = [name(a.raw, acceptance=server.acceptance, headers_only=a.headers_only) for a in new]
-    originals = dict(
-        InboundMail.objects.filter(server=server, identity__in=names, duplicate_of=None).values_list("identity", "pk")
-    )
-    rows = [_row(server, place, arrival, named) for arrival, named in zip(new, names, strict=True)]
+    known = _Known(server, new, names)
+    rows: list[InboundMail] = []
+    for arrival, named in zip(new, names, strict=True):
+        again = known.put_back(arrival, named)
+        rows.append(_adopt(again, place, arrival, named) if again else _row(server, place, arrival, named))
     firsts: dict[str, InboundMail] = {}
     for row in rows:
-        if row.identity not in originals:
+        if row.pk is None and row.identity not in known.originals:
             firsts.setdefault(row.identity, row)
     InboundMail.objects.bulk_create(firsts.values())
-    originals |= {named: row.pk for named, row in firsts.items()}
+    known.originals |= {named: row.pk for named, row in firsts.items()}
     copies = [row for row in rows if row.pk is None]
     for row in copies:
-        row.duplicate_of_id = originals[row.identity]
+        row.duplicate_of_id = known.originals[row.identity]
     InboundMail.objects.bulk_create(copies)
     RawMail.objects.bulk_create(
-        RawMail(inbound=row, sha256=hashlib.sha256(a.raw).hexdigest(), data=RawMail.pack(a.raw))
-        for row, a in zip(rows, new, strict=True)
+        [
+            RawMail(inbound=row, sha256=hashlib.sha256(a.raw).hexdigest(), data=RawMail.pack(a.raw))
+            for row, a in zip(rows, new, strict=True)
+        ],
+        update_conflicts=True,  # of a mail that was put back there are bytes already, or only its headers
+        unique_fields=["inbound"],
+        update_fields=["sha256", "data"],
     )
     hit("keep.inserted")
     return [Kept(row, arrival.raw) for row, arrival in zip(rows, new, strict=True)]
+
+
+class _Known:
+    """What the ledger has of these arrivals already, by identity."""
+
+    def __init__(self, server: MailServer, arrivals: Sequence[Arrival], names: Sequence[str]) -> None:
+        asked = {each for arrival, named in zip(arrivals, names, strict=True) for each in _other_names(arrival, named)}
+        rows = InboundMail.objects.filter(server=server, identity__in=asked)
+        found = rows.filter(Q(duplicate_of=None) | Q(retry_at__isnull=False)).order_by("pk")
+        self.originals: dict[str, int] = {}
+        self._put_back: dict[str, list[int]] = defaultdict(list)
+        for pk, named, first, retry_at in found.values_list("pk", "identity", "duplicate_of", "retry_at"):
+            if first is None:
+                self.originals[named] = pk
+            if retry_at is not None:
+                self._put_back[named].append(pk)
+
+    def put_back(self, arrival: Arrival, named: str) -> InboundMail | None:
+        """The row of a mail that a person has put back into the inbox; each is given out once."""
+        for each in _other_names(arrival, named):
+            if self._put_back.get(each):
+                row = InboundMail.objects.select_related("duplicate_of").get(pk=self._put_back[each].pop(0))
+                first = self.originals.get(named, row.pk)
+                if row.duplicate_of_id is None and first != row.pk:  # known by its headers only, till now
+                    row.duplicate_of_id = first
+                return row
+        return None
+
+
+def _other_names(arrival: Arrival, named: str) -> tuple[str, ...]:
+    """A mail of which only the headers were kept the first time had another name then."""
+    if arrival.headers_only:
+        return (named,)
+    return (named, name(headers_of(arrival.raw), acceptance={}, headers_only=True))
+
+
+def _adopt(row: InboundMail, place: Place, arrival: Arrival, named: str) -> InboundMail:
+    """The mail lies somewhere else now and is judged anew; it stays the same mail."""
+    columns = {
+        **judged_anew(row, "It was put back into the inbox and fetched from there."),
+        "transport": place.transport,
+        "folder": place.folder,
+        "epoch": place.epoch,
+        "remote_key": arrival.key,
+        "identity": named,
+        "duplicate_of_id": row.duplicate_of_id,
+        "size": arrival.size,
+        "headers_only": arrival.headers_only,
+        "remote": InboundMail.Remote.PENDING,
+        "filed_to": "",
+    }
+    if InboundMail.objects.filter(pk=row.pk, retry_at__isnull=False).update(**columns) != 1:
+        raise IntegrityError("another worker was quicker")
+    for column, value in columns.items():
+        setattr(row, column, value)
+    return row
+
+
+def judged_anew(row: InboundMail, what: str) -> dict[str, Any]:
+    """Columns of a row whose mail is to be settled once more; `what` says in its trace how that came."""
+    return {
+        "outcome": Outcome.RECEIVED,
+        "reason": "",
+        "because": "",
+        "trace": remembered(row, what=what),
+        "settled_at": None,
+        "retry_at": None,
+        "attempts": 1 if row.reason in DANGEROUS else 0,  # it is tried in a child process at once
+    }
 
 
 def _unknown(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[Arrival]:

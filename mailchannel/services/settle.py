@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
@@ -20,12 +20,14 @@ from django.utils import timezone
 from mailchannel.kernel.channel import Channel
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.kernel.failpoints import hit
-from mailchannel.models import InboundMail, MailServer
+from mailchannel.models import InboundMail, MailServer, RawMail
+from mailchannel.services import alerts, error_reports
 from mailchannel.services.apply import Read, headline, judge_and_apply
 from mailchannel.services.config import freeze
 from mailchannel.services.keep import Kept
 from mailchannel.services.lease import hold
 from mailchannel.services.reading import parse
+from mailchannel.services.repeats import likeness
 from mailchannel.services.sandbox import ChildRaised, run_in_child
 
 log = logging.getLogger(__name__)
@@ -55,12 +57,16 @@ def settle(server: MailServer, channel: Channel | None = None) -> Counter[str]:
 
 
 def settle_kept(kept: Sequence[Kept], channel: Channel) -> Counter[str]:
-    """Settles mails that were kept just now and never tried. Outcome → number. Raises StorageTrouble."""
+    """Settles mails that were kept just now. Outcome → number. Raises StorageTrouble."""
     counts: Counter[str] = Counter()
     with _storage_trouble():
+        suspects = [each.row.pk for each in kept if each.row.attempts]  # put back, having ended a process before
+        fresh = [each for each in kept if not each.row.attempts] if suspects else kept
         _count_attempt([each.row.pk for each in kept])
-        for start in range(0, len(kept), GROUP):
-            counts += _settle_loaded(kept[start : start + GROUP], channel)
+        for start in range(0, len(fresh), GROUP):
+            counts += _settle_loaded(fresh[start : start + GROUP], channel)
+        for suspect in suspects:
+            counts += _settle_in_child(suspect, channel)
     return counts
 
 
@@ -99,7 +105,7 @@ def _settle_loaded(kept: Sequence[Kept], channel: Channel) -> Counter[str]:
     mails = [read for each in kept if (read := _read(each))]
     hit("settle.parsed")
     counts = Counter({Outcome.FAILED.value: len(kept) - len(mails)})
-    for group in _independent(mails):
+    for group in independent(mails):
         counts += _settle_group(group, channel)
     return +counts
 
@@ -110,20 +116,20 @@ def _read(kept: Kept) -> Read | None:
         return Read(kept.row, kept.raw, parse(kept.raw, size=kept.row.size))
     except Exception as error:
         log.exception("mail %s could not be parsed", kept.row.pk)
-        _end_as_failed(kept.row.pk, "failed.parse", f"{type(error).__name__}: {error}"[:2000], {})
+        _end_as_failed(kept.row.pk, "failed.parse", _said(error), {}, error)
         return None
 
 
-def _independent(mails: Sequence[Read]) -> Iterator[list[Read]]:
-    """In order, cut wherever a mail answers one before it: that one's ticket must exist first."""
+def independent(mails: Sequence[Read]) -> Iterator[list[Read]]:
+    """In order, cut wherever a mail answers or may repeat one before it: that one's ticket must exist first."""
     group: list[Read] = []
-    seen: set[str] = set()
+    seen: set[Hashable] = set()
     for each in mails:
-        if seen.intersection(each.mail.ancestors):
+        if seen.intersection((*each.mail.ancestors, likeness(each.mail))):
             yield group
             group, seen = [], set()
         group.append(each)
-        seen.add(each.mail.message_id)
+        seen |= {each.mail.message_id, likeness(each.mail)}
     if group:
         yield group
 
@@ -148,7 +154,11 @@ def _commit(group: Sequence[Read], channel: Channel) -> Counter[str]:
     with transaction.atomic():
         locked = InboundMail.objects.select_for_update().filter(outcome=Outcome.RECEIVED)
         unfinished = set(locked.filter(pk__in=[each.row.pk for each in group]).values_list("pk", flat=True))
-        decisions = judge_and_apply([each for each in group if each.row.pk in unfinished], channel)
+        mine = [each for each in group if each.row.pk in unfinished]
+        decisions = judge_and_apply(mine, channel)
+        for each in mine:
+            if each.row.outcome == Outcome.FAILED:
+                _tell(each.row, each.raw)
         hit("settle.ticket_written")
     hit("settle.committed")
     return Counter(decision.outcome.value for decision in decisions)
@@ -158,7 +168,7 @@ def _fail(each: Read, error: BaseException) -> Counter[str]:
     """Whatever a mail makes go wrong is its end, with the reason; the others go on."""
     log.error("mail %s could not be settled", each.row.pk, exc_info=error)
     reason = "failed.storage" if isinstance(error, DatabaseError | OSError) else "failed.rule"
-    _end_as_failed(each.row.pk, reason, f"{type(error).__name__}: {error}"[:2000], headline(each.mail))
+    _end_as_failed(each.row.pk, reason, _said(error), headline(each.mail), error)
     return Counter([Outcome.FAILED.value])
 
 
@@ -173,7 +183,31 @@ def _settle_in_child(pk: int, channel: Channel) -> Counter[str]:
     return Counter(InboundMail.objects.filter(pk=pk).values_list("outcome", flat=True))
 
 
-def _end_as_failed(pk: int, reason: str, because: str, columns: dict[str, str]) -> None:
-    InboundMail.objects.filter(pk=pk, outcome=Outcome.RECEIVED).update(
-        **columns, outcome=Outcome.FAILED, reason=reason, because=because, settled_at=timezone.now()
-    )
+def _said(error: BaseException) -> str:
+    """In letters every database can store: what a mail is made of may be part of the message."""
+    text = f"{type(error).__name__}: {error}".encode("utf-8", "replace").decode()
+    return text.replace("\0", "\ufffd")[:2000]
+
+
+def _end_as_failed(
+    pk: int, reason: str, because: str, columns: dict[str, str], error: BaseException | None = None
+) -> None:
+    """With a report for whoever has to find out why."""
+    ended = {**columns, "outcome": Outcome.FAILED, "reason": reason, "because": because, "settled_at": timezone.now()}
+    with transaction.atomic():
+        if InboundMail.objects.filter(pk=pk, outcome=Outcome.RECEIVED).update(**ended):
+            row = InboundMail.objects.select_related("server").defer("server__secrets").get(pk=pk)
+            raw = RawMail.objects.filter(pk=pk).first()
+            _tell(row, raw.content if raw else b"", error)
+
+
+def _tell(row: InboundMail, raw: bytes, error: BaseException | None = None) -> None:
+    """Whoever has to look after a failed mail. That they cannot be told must not keep it from ending."""
+    error_reports.write(row, raw, error)
+    try:
+        with transaction.atomic():
+            alerts.mail_failed(row.server, row)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("nobody could be told that mail %s failed", row.pk)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
 from mailchannel.models import MailServer
+from mailchannel.transports import TRANSPORTS
 
 TROUBLE_SPECS: Final = (
     FieldSpec(
@@ -36,3 +37,17 @@ TROUBLE_SPECS: Final = (
 
 def in_force(server: MailServer) -> dict[str, Any]:
     return with_defaults(TROUBLE_SPECS, server.trouble)
+
+
+def has_fail_folder(server: MailServer) -> bool:
+    """Without folders there is nowhere to move a mail to, and these settings say nothing."""
+    return server.protocol in TRANSPORTS and TRANSPORTS[server.protocol].has_folders
+
+
+def moves_failed(server: MailServer) -> bool:
+    return has_fail_folder(server) and bool(in_force(server)["move_failed"])
+
+
+def most_failed(server: MailServer) -> int:
+    """So many failed mails may lie in the fail folder before fetching stops; 0: any number."""
+    return int(in_force(server)["stop_after"]) if moves_failed(server) else 0

@@ -15,7 +15,7 @@ import pytest
 from mailchannel.kernel.failpoints import NAMES, VARIABLE
 from mailchannel.kernel.types import ParsedMail
 from mailchannel.models import InboundMail, MailServer
-from mailchannel.services import sandbox
+from mailchannel.services import fail_folder, sandbox
 from mailchannel.services import settle as settling
 from mailchannel.services.fetch import fetch
 from mailchannel.services.push import accept
@@ -26,7 +26,7 @@ from tickets.models import Ticket
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_MOVE = {"imap.copied", "imap.flag_deleted", "imap.expunged"}
-INTAKE = [name for name in NAMES if not name.startswith("send.")]
+INTAKE = [name for name in NAMES if not name.startswith(("send.", "back."))]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.dovecot, pytest.mark.slow]
 
@@ -215,6 +215,98 @@ def test_two_workers_without_a_lease_make_each_ticket_once(
 
     assert Ticket.objects.count() == 40
     assert not InboundMail.objects.filter(outcome="received").exists()
+
+
+WAY_BACK = ["back.marked", "imap.moved", "imap.copied", "imap.flag_deleted", "imap.expunged", "back.moved"]
+
+
+@pytest.mark.req("S4-32")
+@pytest.mark.parametrize("repeated", [False, True], ids=["fetched next", "pressed again"])
+@pytest.mark.parametrize("failpoint", WAY_BACK)
+def test_killed_while_a_failed_mail_is_put_back(
+    failpoint: str,
+    repeated: bool,
+    dovecot: Mailbox,
+    dovecot_without_move: Mailbox,
+    new_server: NewServer,
+    command_environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever dies where, and whoever goes on: the mail is one ticket in the end, and one row in the log."""
+    mailbox = dovecot_without_move if failpoint in WITHOUT_MOVE else dovecot
+    server = new_server(mailbox)
+    make_one_fail(server, mailbox, monkeypatch)
+
+    assert put_back_in_a_process(command_environment, f"{failpoint}:1:kill") == -signal.SIGKILL
+    for _ in range(2):
+        if repeated or not Ticket.objects.exists():  # the mail still waits for somebody to press the button
+            fail_folder.put_back(server, fail_folder.failed(server), by=None)
+        report = fetch(MailServer.objects.get(), wait=5)
+
+    assert report.error == ""
+    assert Ticket.objects.count() == 1
+    assert list(InboundMail.objects.filter(duplicate_of=None).values_list("outcome", flat=True)) == ["opened"]
+    assert fail_folder.count(server) == 0
+    assert mailbox.mails("INBOX") == []
+
+
+@pytest.mark.req("S4-32")
+@pytest.mark.parametrize("failpoint", ["imap.fetched", "keep.inserted", "keep.committed", "imap.moved"])
+def test_killed_while_a_mail_that_was_put_back_is_fetched(
+    failpoint: str,
+    dovecot: Mailbox,
+    new_server: NewServer,
+    command_environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = new_server(dovecot)
+    make_one_fail(server, dovecot, monkeypatch)
+    fail_folder.put_back(server, fail_folder.failed(server), by=None)
+
+    assert fetch_in_a_process(command_environment, f"{failpoint}:1:kill") == -signal.SIGKILL
+    report = fetch(MailServer.objects.get(), wait=5)
+
+    assert report.error == ""
+    assert (Ticket.objects.count(), InboundMail.objects.get().outcome) == (1, "opened")
+    assert (dovecot.mails("INBOX"), dovecot.mails("Failed"), len(dovecot.mails("Processed"))) == ([], [], 1)
+
+
+def make_one_fail(server: MailServer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a bug that is mended afterwards."""
+    mailbox.deliver(letter(subject="once poison"))
+    parse = settling.parse
+
+    def buggy(raw: bytes, *, size: int | None = None) -> ParsedMail:
+        raise RecursionError("too deep")
+
+    with monkeypatch.context() as bug:
+        bug.setattr(settling, "parse", buggy)
+        fetch(server)
+    assert parse is settling.parse
+    assert fail_folder.count(server) == 1
+
+
+def put_back_in_a_process(environment: dict[str, str], failpoint: str) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", PUT_BACK],
+        cwd=ROOT,
+        env={**environment, VARIABLE: failpoint},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode
+
+
+PUT_BACK = """
+import os, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "helpdesk.settings"
+django.setup()
+from mailchannel.models import MailServer
+from mailchannel.services import fail_folder
+server = MailServer.objects.get()
+fail_folder.put_back(server, fail_folder.failed(server), by=None)
+"""
 
 
 WORKER_WITHOUT_LEASE = """
