@@ -34,6 +34,7 @@ mail_servers:
                  sync_start: 2020-01-01T00:00:00Z}}
     secrets: {{password: {{value: {password}}}}}
     sending: {{host: 127.0.0.1, port: 9, encryption: none}}
+    confirmation: {{send_confirmation: false}}
     folders: {{source: [INBOX], success: Processed, fail: Failed, exclusion: Ignored}}
     ticket:
       template: Standard incident

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from mailchannel.models import MailServer
-from mailchannel.services import outbox, schedule
+from mailchannel.services import debug, outbox, schedule, self_test
 from mailchannel.services.fetch import fetch
 from mailchannel.services.settle import settle_all
 
 
 def tick() -> int:
-    """Once a minute: hand out due fetches and mails, and settle what a dead process left."""
+    """Once a minute: hand out due fetches, mails and tests, and settle what a dead process left."""
     for server_id in schedule.claim_due():
         schedule.fetch_soon(server_id)
     for outbound_id in outbox.due_mails():
         schedule.send_soon(outbound_id)
+    for server_id in self_test.claim_due():
+        schedule.test_soon(server_id)
+    self_test.remind_of_old_secrets()
+    debug.forget_old()
     return sum(settle_all().values())
 
 
 def fetch_server(server_id: int) -> int:
-    server = MailServer.objects.filter(pk=server_id, status=MailServer.Status.ACTIVE).first()
+    server = MailServer.objects.filter(pk=server_id, status__in=MailServer.LIVE).first()
     return fetch(server).fetched if server else 0
+
+
+def test_server(server_id: int) -> bool:
+    server = MailServer.objects.filter(pk=server_id, status__in=MailServer.LIVE).first()
+    return self_test.run(server) if server else False
 
 
 def send_mail(outbound_id: int) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mailchannel.admin import defaults, inbound, outbound, queue, server
+from mailchannel.admin import bell, defaults, inbound, outbound, queue, server
 
 queue.hide()
 
-__all__ = ["defaults", "inbound", "outbound", "queue", "server"]
+__all__ = ["bell", "defaults", "inbound", "outbound", "queue", "server"]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from mailchannel.admin.fields import LinesField, form_field
+from mailchannel.kernel.specs import FieldSpec
 from mailchannel.models import MailDefaults
 from mailchannel.pipeline.file_rules import FILE_SPECS
-from mailchannel.services import file_settings, validation
+from mailchannel.services import alert_settings, file_settings, validation
+from mailchannel.services.alert_settings import ALERT_SPECS
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[MailDefaults]  # a type argument the class does not take at run time
@@ -24,7 +28,7 @@ else:
 
 
 class DefaultsForm(Form):
-    """One field for each attachment rule."""
+    """One field for each attachment rule, and for each setting of who is told when."""
 
     class Meta:
         model = MailDefaults
@@ -35,21 +39,34 @@ class DefaultsForm(Form):
         in_force = file_settings.system_wide()
         for spec in FILE_SPECS:
             self.fields[spec.name] = form_field(spec, in_force[spec.name])
+        told = alert_settings.current()
+        for spec in ALERT_SPECS:
+            self.fields[spec.name] = form_field(spec, told[spec.name])
         for name, check in file_settings.CHECKS.items():
             field = self.fields[name]
             if isinstance(field, LinesField):
                 field.check = partial(validation.each, check)
 
-    def changes(self) -> list[str]:
-        return [str(self.fields[name].label).lower() for name in self.changed_data]
+    def changed(self, specs: Iterable[FieldSpec]) -> list[str]:
+        """Labels of the settings among these that were changed."""
+        names = {spec.name for spec in specs}
+        return [str(self.fields[name].label).lower() for name in self.changed_data if name in names]
+
+    def values(self, specs: Iterable[FieldSpec]) -> dict[str, Any]:
+        return {spec.name: self.cleaned_data[spec.name] for spec in specs}
 
 
 @admin.register(MailDefaults)
 class MailDefaultsAdmin(Base):
     form = DefaultsForm
-    fieldsets = (("Attachments", {"fields": tuple(spec.name for spec in FILE_SPECS)}),)
+    fieldsets = (
+        ("Attachments", {"fields": tuple(spec.name for spec in FILE_SPECS)}),
+        ("Alerts and upkeep", {"fields": tuple(spec.name for spec in ALERT_SPECS)}),
+    )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
         return redirect("admin:mailchannel_maildefaults_change", 1)
 
     def change_view(
@@ -67,9 +84,10 @@ class MailDefaultsAdmin(Base):
         return super().get_form(request, obj, change, **{**kwargs, "fields": ()})
 
     def save_model(self, request: HttpRequest, obj: MailDefaults, form: Any, change: bool) -> None:
-        if form.changed_data:
-            values = {spec.name: form.cleaned_data[spec.name] for spec in FILE_SPECS}
-            file_settings.save_system_wide(values, by=_person(request), changes=form.changes())
+        if form.changed(FILE_SPECS):
+            file_settings.save_system_wide(form.values(FILE_SPECS), by=_person(request))
+        if form.changed(ALERT_SPECS):
+            alert_settings.save(form.values(ALERT_SPECS), by=_person(request))
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The service has recorded it already."""

@@ -62,7 +62,9 @@ class OutboundMailAdmin(ReadOnly, Base):
         return ", ".join(map(str, mail.recipients))
 
     @admin.display(description="Ticket")
-    def about(self, mail: OutboundMail) -> SafeString:
+    def about(self, mail: OutboundMail) -> SafeString | str:
+        if mail.ticket is None:
+            return "–"
         return format_html(
             '<a href="{}">{}</a>', reverse("tickets:ticket", args=[mail.ticket.number]), mail.ticket.number
         )

@@ -21,7 +21,10 @@ LONGEST_SUBJECT = 500  # characters
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What an answer needs. Ids come without brackets; `references` oldest first, ending with the mail answered."""
+    """What an answer needs. Ids come without brackets; `references` oldest first, ending with the mail answered.
+
+    Without a `number` it is a mail about no ticket: its subject stays as it is. `html` says the same as `text`.
+    """
 
     message_id: str
     number: str
@@ -35,6 +38,7 @@ class Letter:
     references: Sequence[str]
     date: datetime
     files: Sequence[Part] = ()
+    html: str = ""
 
 
 def compose_reply(letter: Letter) -> bytes:
@@ -57,7 +61,8 @@ def _headers(letter: Letter) -> Iterator[tuple[str, str]]:
         yield "Cc", ",\r\n ".join(letter.cc)
     if letter.reply_to:
         yield "Reply-To", letter.reply_to
-    yield "Subject", _text("Subject", tagged(_line(letter.subject)[:LONGEST_SUBJECT], letter.number))
+    subject = _line(letter.subject)[:LONGEST_SUBJECT]
+    yield "Subject", _text("Subject", tagged(subject, letter.number) if letter.number else subject)
     references = [each for each in letter.references if _ID.fullmatch(each)]
     if references:
         yield "In-Reply-To", f"<{references[-1]}>"
@@ -68,6 +73,8 @@ def _headers(letter: Letter) -> Iterator[tuple[str, str]]:
 def _body(letter: Letter) -> bytes:
     mail = EmailMessage(policy=SMTP)
     mail.set_content(letter.text, cte="quoted-printable")
+    if letter.html:
+        mail.add_alternative(letter.html, subtype="html", cte="quoted-printable")
     for each in letter.files:
         main, _, sub = each.content_type.partition("/")
         mail.add_attachment(each.content, maintype=main, subtype=sub or "octet-stream", filename=_line(each.filename))

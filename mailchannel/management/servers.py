@@ -23,10 +23,10 @@ def find(name: str) -> MailServer:
 
 
 def find_all(names: Iterable[str] | None) -> list[MailServer]:
-    """The named ones, or every active one."""
+    """The named ones, or every one that is live."""
     if names:
         return [find(name) for name in names]
-    return list(MailServer.objects.filter(status=MailServer.Status.ACTIVE))
+    return list(MailServer.objects.filter(status__in=MailServer.LIVE))
 
 
 def read(path: str) -> bytes:

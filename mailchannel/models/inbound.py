@@ -75,6 +75,8 @@ class InboundMail(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["received_at"], name="inbound_by_arrival"),
+            models.Index(fields=["server", "outcome"], name="inbound_by_outcome"),
             models.Index(
                 fields=["server", "folder"],
                 condition=models.Q(remote="pending"),

@@ -22,7 +22,9 @@ class OutboundMail(models.Model):
         RETURNED = "returned", "Came back"
 
     server = models.ForeignKey(MailServer, models.PROTECT, related_name="outbound")
-    ticket = models.ForeignKey("tickets.Ticket", models.CASCADE, related_name="+")
+    ticket = models.ForeignKey(
+        "tickets.Ticket", models.CASCADE, null=True, blank=True, related_name="+", help_text="None: about no ticket."
+    )
     note = models.OneToOneField("tickets.Note", models.CASCADE, null=True, blank=True, related_name="+")
     kind = models.CharField(max_length=16, choices=Kind)
     cause = models.CharField(max_length=60, help_text="What made us write; with ticket and kind it is unique.")

@@ -104,6 +104,9 @@ class MailServer(models.Model):
     last_error_field = models.CharField(max_length=60, blank=True, editable=False)
     last_error_at = models.DateTimeField(null=True, editable=False)
 
+    #: Read by the worker. A failed one is tried again after its rest, and active again once that works.
+    LIVE = (Status.ACTIVE, Status.FAILED)
+
     objects = Published()
     everything: models.Manager[MailServer] = models.Manager()
 

@@ -67,7 +67,19 @@ def current() -> dict[str, Any]:
 def save(values: Mapping[str, Any], *, by: Person | None) -> None:
     """In force at once, for every mail server."""
     row = MailDefaults.current()
-    changed = [spec.label.lower() for spec in ALERT_SPECS if values.get(spec.name) != row.alerts.get(spec.name)]
+    before, after = with_defaults(ALERT_SPECS, row.alerts), with_defaults(ALERT_SPECS, values)
+    changed = [
+        f"{spec.label.lower()}: {_shown(before[spec.name])} → {_shown(after[spec.name])}"
+        for spec in ALERT_SPECS
+        if before[spec.name] != after[spec.name]
+    ]
     row.alerts = dict(values)
     row.save()
-    audit.record(row, by=by, message=f"Changed {', '.join(changed)}.")
+    if changed:
+        audit.record(row, by=by, message=f"Changed {', '.join(changed)}.")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) or "nothing"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from mailchannel.kernel.decisions import Verdict
 from mailchannel.kernel.types import ParsedMail
-from mailchannel.models import InboundMail, MailServer, OutboundMail, RawMail
+from mailchannel.models import InboundMail, OutboundMail, RawMail
 from mailchannel.parsing.importance import importance
 from mailchannel.parsing.kinds import kind_of
+from mailchannel.services.health import Late, late
 from mailchannel.services.manifest import row_of
 from mailchannel.services.reading import parse_stored
 from tickets.api import Delivery, Notice, Piece, Reading
@@ -82,17 +86,26 @@ def mail_reading(note_id: int, user: User) -> Reading | None:
 
 
 def channel_notices(user: User) -> Sequence[Notice]:
-    """Mailboxes that do not answer: a quiet queue may be a broken one."""
-    broken = MailServer.objects.filter(status=MailServer.Status.ACTIVE).exclude(last_error="")
+    """Mailboxes that are not read as they should be. What is wrong is for those who can mend it."""
     may_mend = isinstance(user, PermissionsMixin) and user.has_perm("mailchannel.change_mailserver")
-    return [
-        Notice(
-            f"No mail is coming in from {server.name} at the moment: {server.last_error}",
-            reverse("admin:mailchannel_mailserver_change", args=[server.pk]) if may_mend else "",
-            "bad",
-        )
-        for server in broken.only("name", "last_error")
-    ]
+    may_mend = may_mend and bool(getattr(user, "is_staff", False))
+    return [_late_notice(each, may_mend=may_mend) for each in late()]
+
+
+def _late_notice(late: Late, *, may_mend: bool) -> Notice:
+    server = late.server
+    since = f"since {_moment(late.since)}" if late.since else "yet"
+    text = f"Mail to {server.address} has not been fetched {since}; tickets may arrive late."
+    if not may_mend:
+        return Notice(text)
+    return Notice(f"{text} {late.said}", reverse("admin:mailchannel_mailserver_change", args=[server.pk]))
+
+
+def _moment(moment: datetime) -> str:
+    """10:32, with the day unless it is today."""
+    local = timezone.localtime(moment)
+    today = local.date() == timezone.localdate()
+    return date_format(local, "H:i" if today else "j M, H:i")
 
 
 def _delivery(state: State, error: str) -> Delivery:

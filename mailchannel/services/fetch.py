@@ -13,7 +13,9 @@ from django.utils import timezone
 
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.models import FetchRun, MailServer
+from mailchannel.services import alerts, fail_folder
 from mailchannel.services.connecting import opened
+from mailchannel.services.debug import Notebook
 from mailchannel.services.lease import Lease, LeaseLost, hold
 from mailchannel.services.receive import Fetch, Progress, Stopped, Tally
 from mailchannel.services.settle import StorageTrouble, settle
@@ -65,22 +67,27 @@ def _fetch(server: MailServer, wait: float, progress: Progress) -> Report:
         if lease is None:
             return Report(server.name, error="Another worker is fetching this mail server right now.")
         server.refresh_from_db()
-        if server.status != MailServer.Status.ACTIVE:
+        if server.status not in MailServer.LIVE:
             state = server.get_status_display().lower()
             return Report(server.name, error=f"{server.name} is {state}: only an active mail server is fetched.")
+        alerts.fetching_begins(server)
         run = FetchRun.objects.create(server=server)
-        error = _attempt(server, lease, tally, progress)
+        notes = Notebook(server, run)
+        error = _attempt(server, lease, tally, progress, notes)
+        fail_folder.all_resolved(server)
         _record(run, tally, error)
+        notes.write(f"ended: {error or 'nothing stood in the way'}")
+        notes.save()
     return _report(server, tally, time.monotonic() - started, error)
 
 
-def _attempt(server: MailServer, lease: Lease, tally: Tally, progress: Progress) -> Exception | None:
+def _attempt(server: MailServer, lease: Lease, tally: Tally, progress: Progress, notes: Notebook) -> Exception | None:
     try:
         tally.outcomes += settle(server)  # left by a run that died; needs no mail server
         with opened(server) as box:
-            Fetch(server, box, lease, tally, progress).run()
+            Fetch(server, notes.listen(box), lease, tally, progress, notes).run()
     except TransportError as error:
-        _connection_failed(server, error)
+        connection_failed(server, error)
         return error
     except Stopped:
         server.update(next_fetch_at=timezone.now())  # nothing is wrong; the new settings go on from here
@@ -88,24 +95,39 @@ def _attempt(server: MailServer, lease: Lease, tally: Tally, progress: Progress)
     except LeaseLost as error:
         return error  # the mail server is somebody else's now
     except StorageTrouble as error:
-        server.update(last_error=str(error), last_error_field="", last_error_at=timezone.now())
+        _fetching_failed(server, str(error))
         return error
     except Exception as error:
         log.exception("fetching %s failed in a way nobody planned", server.name)
         note = f"Fetching stopped unexpectedly ({type(error).__name__}); the log of the worker says more."
-        server.update(last_error=note, last_error_field="", last_error_at=timezone.now())
+        _fetching_failed(server, note)
         return error
     server.update(failures=0, last_success_at=timezone.now(), last_error="", last_error_field="", last_error_at=None)
+    _turn(server, MailServer.Status.FAILED, MailServer.Status.ACTIVE)
+    alerts.connection_works(server)
     return None
 
 
-def _connection_failed(server: MailServer, error: TransportError) -> None:
-    """Counts the failure; every `max_tries` in a row the mail server gets its rest."""
+def _turn(server: MailServer, before: str, after: str) -> None:
+    """Unless a person has paused it meanwhile."""
+    if MailServer.objects.filter(pk=server.pk, status=before).update(status=after):
+        server.status = after
+
+
+def _fetching_failed(server: MailServer, note: str) -> None:
+    alerts.fetching_failed(server, note)
+    server.update(last_error=note, last_error_field="", last_error_at=timezone.now())
+
+
+def connection_failed(server: MailServer, error: TransportError) -> None:
+    """Counts the failure; every `max_tries` in a row the mail server counts as failed and gets its rest."""
     now = timezone.now()
     failures = server.failures + 1
     server.update(failures=failures, last_error=str(error), last_error_field=error.field, last_error_at=now)
     if failures % server.max_tries == 0:
+        _turn(server, MailServer.Status.ACTIVE, MailServer.Status.FAILED)
         server.update(next_fetch_at=now + timedelta(minutes=max(server.cool_off_minutes, server.fetch_every_minutes)))
+    alerts.connection_failed(server, str(error))
 
 
 def _record(run: FetchRun, tally: Tally, error: Exception | None) -> None:

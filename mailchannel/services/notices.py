@@ -13,7 +13,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
@@ -33,7 +32,7 @@ from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.files import Dropped, dropped
 from mailchannel.pipeline.gates.authentication import authenticated
 from mailchannel.services.config import own_addresses
-from mailchannel.services.schedule import send_soon
+from mailchannel.services.outbox import queue
 from tickets.api import Written, signature
 
 Kind = OutboundMail.Kind
@@ -44,17 +43,18 @@ MOST_PER_SERVER = 60
 MOST_ALERTS = 60
 #: Tells our mails about one ticket apart in their ids; the number behind it is that of the received mail.
 NOTICE_ID, ALERT_ID = "f", "t"
+FILES_OF = "files of mail"  # the cause of such mails
 
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """A received mail that became part of a ticket, without some of its files."""
+    """A received mail that became part of a ticket, and the files it left behind."""
 
     server: MailServer
     row: InboundMail
     mail: ParsedMail
     written: Written
-    files: Sequence[Dropped]
+    files: Sequence[Dropped] = ()
 
     @property
     def subject(self) -> str:
@@ -95,22 +95,20 @@ def _tell_sender(occasion: Occasion, ours: frozenset[str], sender: Authenticatio
     if why_not:
         return Step("notice", "sender", "none", f"the sender is not told: {why_not}")
     text = to_sender(occasion.subject, occasion.written.number, occasion.files)
-    _queue(occasion, Kind.NOTICE, [email], _letter(occasion, NOTICE_ID, [email], occasion.subject, text))
+    _queue(occasion, Kind.NOTICE, [email], letter_about(occasion, NOTICE_ID, [email], occasion.subject, text))
     return Step("notice", "sender", "queued", f"{email} is told what was left out")
 
 
 def _tell_team(occasion: Occasion, ours: frozenset[str]) -> tuple[Step, ...]:
-    emails = dict.fromkeys(person.email.lower() for person in team(occasion.server))
-    people = [email for email in emails if not is_ours(email, ours)]
+    people = team_addresses(occasion.server, ours)
     if not people:
         return ()
-    hour = timezone.now() - timedelta(hours=1)
-    if OutboundMail.objects.filter(kind=Kind.ALERT, server=occasion.server, created__gte=hour).count() >= MOST_ALERTS:
+    if alerts_within_an_hour(occasion.server, FILES_OF).count() >= MOST_ALERTS:
         return (Step("notice", "team", "none", f"the team got {MOST_ALERTS} notices within an hour"),)
     sender = occasion.mail.sender.email if occasion.mail.sender else occasion.mail.from_header
-    text = to_team(occasion.subject, occasion.written.number, sender, _page(occasion.row), occasion.files)
+    text = to_team(occasion.subject, occasion.written.number, sender, mail_page(occasion.row), occasion.files)
     subject = f"Left out of a mail: {occasion.subject}"
-    _queue(occasion, Kind.ALERT, people, _letter(occasion, ALERT_ID, people, subject, text))
+    _queue(occasion, Kind.ALERT, people, letter_about(occasion, ALERT_ID, people, subject, text))
     return (Step("notice", "team", "queued", f"{', '.join(people)} are told what was left out"),)
 
 
@@ -124,11 +122,23 @@ def team(server: MailServer) -> QuerySet[Any]:
     return reachable().filter(pk__in=server.alert_to.values("pk")).order_by("pk")
 
 
-def _page(row: InboundMail) -> str:
+def team_addresses(server: MailServer, ours: frozenset[str]) -> list[str]:
+    """Each address once, and none of our own mailboxes: that would become a ticket."""
+    emails = dict.fromkeys(person.email.lower() for person in team(server))
+    return [email for email in emails if not is_ours(email, ours)]
+
+
+def alerts_within_an_hour(server: MailServer, cause: str) -> QuerySet[OutboundMail]:
+    """Mails to the team of this kind of cause."""
+    hour = timezone.now() - timedelta(hours=1)
+    return OutboundMail.objects.filter(kind=Kind.ALERT, created__gte=hour, server=server, cause__startswith=cause)
+
+
+def mail_page(row: InboundMail) -> str:
     return f"{settings.PUBLIC_URL}{reverse('admin:mailchannel_inboundmail_change', args=[row.pk])}"
 
 
-def _letter(occasion: Occasion, prefix: str, to: Sequence[str], subject: str, text: str) -> Letter:
+def letter_about(occasion: Occasion, prefix: str, to: Sequence[str], subject: str, text: str) -> Letter:
     """In the thread of the mail it is about, and with the same id whenever it is written again."""
     server, written = occasion.server, occasion.written
     own = f"{prefix}{occasion.row.pk}"
@@ -149,16 +159,16 @@ def _letter(occasion: Occasion, prefix: str, to: Sequence[str], subject: str, te
 
 
 def _queue(occasion: Occasion, kind: Kind, recipients: Sequence[str], letter: Letter) -> None:
-    queued = OutboundMail.objects.create(
-        server=occasion.server,
-        ticket_id=occasion.written.ticket_id,
-        kind=kind,
-        cause=f"files of mail {occasion.row.pk}",
-        message_id=letter.message_id,
-        envelope_from="",  # the null sender: a notice that cannot be delivered comes back to nobody
-        recipients=list(recipients),
-        subject=letter.subject[:255],
-        raw=compose_notice(letter),
-        next_try_at=timezone.now(),
+    queue(
+        OutboundMail(
+            server=occasion.server,
+            ticket_id=occasion.written.ticket_id,
+            kind=kind,
+            cause=f"{FILES_OF} {occasion.row.pk}",
+            message_id=letter.message_id,
+            envelope_from="",  # the null sender: a notice that cannot be delivered comes back to nobody
+            recipients=list(recipients),
+            subject=letter.subject[:255],
+            raw=compose_notice(letter),
+        )
     )
-    transaction.on_commit(lambda: send_soon(queued.pk))

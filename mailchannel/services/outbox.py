@@ -23,6 +23,7 @@ from mailchannel.models import InboundMail, MailServer, OutboundMail
 from mailchannel.models.secrets import SecretUnreadable
 from mailchannel.pipeline.addressing import is_ours
 from mailchannel.senders import SENDERS, Retry, SendError
+from mailchannel.services import system_mail
 from mailchannel.services.config import own_addresses
 from mailchannel.services.schedule import send_soon
 from mailchannel.services.vault import sending_settings
@@ -52,21 +53,28 @@ def queue_reply(reply: AgentReply) -> OutboundMail | None:
     if not recipients:
         return None
     letter = _letter(reply, server, recipients, conversation)
-    queued = OutboundMail.objects.create(
-        server=server,
-        ticket_id=reply.ticket_id,
-        note_id=reply.note_id,
-        kind=OutboundMail.Kind.REPLY,
-        cause=f"note {reply.note_id}",
-        message_id=letter.message_id,
-        envelope_from=server.address,
-        recipients=recipients,
-        subject=reply.title[:255],
-        raw=compose_reply(letter),
-        next_try_at=timezone.now(),
+    return queue(
+        OutboundMail(
+            server=server,
+            ticket_id=reply.ticket_id,
+            note_id=reply.note_id,
+            kind=OutboundMail.Kind.REPLY,
+            cause=f"note {reply.note_id}",
+            message_id=letter.message_id,
+            envelope_from=server.address,
+            recipients=recipients,
+            subject=reply.title[:255],
+            raw=compose_reply(letter),
+        )
     )
-    transaction.on_commit(lambda: send_soon(queued.pk))
-    return queued
+
+
+def queue(mail: OutboundMail) -> OutboundMail:
+    """Stores a new mail inside the transaction of its cause, and has it sent once that is committed."""
+    mail.next_try_at = timezone.now()
+    mail.save(force_insert=True)
+    transaction.on_commit(lambda: send_soon(mail.pk))
+    return mail
 
 
 def send(pk: int) -> str:
@@ -78,11 +86,11 @@ def send(pk: int) -> str:
     hit("send.claimed")
     mail = OutboundMail.objects.select_related("server").get(pk=pk)
     try:
-        _hand_over(mail)
+        remark = _hand_over_somehow(mail)
     except SendError as error:
         return _put_off(mail, error)
     hit("send.sent")
-    return _change(mail, State.SENT, sent_at=timezone.now(), error="")
+    return _change(mail, State.SENT, sent_at=timezone.now(), error=remark)
 
 
 def due_mails() -> list[int]:
@@ -95,6 +103,23 @@ def due_mails() -> list[int]:
     )
     due = OutboundMail.objects.filter(state=State.QUEUED, next_try_at__lte=timezone.now())
     return list(due.order_by("next_try_at").values_list("pk", flat=True)[:200])
+
+
+def _hand_over_somehow(mail: OutboundMail) -> str:
+    """What people should know of how it went. The team hears of a mail server's trouble although that very server
+    cannot send: the system's mail takes over.
+    """
+    try:
+        _hand_over(mail)
+    except SendError as error:
+        if mail.kind != OutboundMail.Kind.ALERT:
+            raise
+        try:
+            system_mail.send(bytes(mail.raw), sender=mail.server.address, recipients=mail.recipients)
+        except system_mail.NotSent as other:
+            raise SendError(f"{error} {other}", retry=error.retry, field=error.field) from None
+        return f"Sent by the system's mail (EMAIL_URL), because: {error}"
+    return ""
 
 
 def _hand_over(mail: OutboundMail) -> None:

@@ -30,6 +30,10 @@ def fetch_soon(server_id: int) -> None:
     async_task("mailchannel.tasks.fetch_server", server_id)
 
 
+def test_soon(server_id: int) -> None:
+    async_task("mailchannel.tasks.test_server", server_id)
+
+
 def send_soon(outbound_id: int) -> None:
     async_task("mailchannel.tasks.send_mail", outbound_id)
 
@@ -39,10 +43,10 @@ def claim_due(now: datetime | None = None) -> list[int]:
     fetch that takes longer than its interval does not pile up.
     """
     now = now or timezone.now()
-    due = MailServer.objects.filter(status=MailServer.Status.ACTIVE).filter(
+    due = MailServer.objects.filter(status__in=MailServer.LIVE).filter(
         Q(next_fetch_at=None) | Q(next_fetch_at__lte=now)
     )
-    return [server.pk for server in due if not _rests(server, now) and _claim(server, now)]
+    return [server.pk for server in due if not rests(server, now) and _claim(server, now)]
 
 
 def _claim(server: MailServer, now: datetime) -> bool:
@@ -50,7 +54,7 @@ def _claim(server: MailServer, now: datetime) -> bool:
     return unclaimed.update(next_fetch_at=now + timedelta(minutes=server.fetch_every_minutes)) == 1
 
 
-def _rests(server: MailServer, now: datetime) -> bool:
+def rests(server: MailServer, now: datetime) -> bool:
     """Inside one of its skip times; they may cross midnight."""
     clock = timezone.localtime(now).strftime("%H:%M")
     for window in server.skip_times:

@@ -20,9 +20,11 @@ from mailchannel.compose.headers import reply_address
 from mailchannel.models import InboundMail, MailServer, OutboundMail
 from mailchannel.services import outbox
 from mailchannel.services.explain import explain
-from mailchannel.services.fetch import fetch
+from mailchannel.services.fetch import connection_failed, fetch
 from mailchannel.services.lease import hold
 from mailchannel.services.receive import BATCH_MAILS
+from mailchannel.services.schedule import claim_due
+from mailchannel.transports import TransportError
 from tests.fixtures import NewServer
 from tests.letters import letter
 from tests.servers.fixtures import Failpoint, NewProxy, NewSink
@@ -372,7 +374,7 @@ def test_a_deleted_ticket_does_not_come_back(dovecot_without_uidplus: Mailbox, n
     assert Ticket.objects.count() == 0
 
 
-@pytest.mark.req("S1-15", "S1-16", "S1-18", "S4-42")
+@pytest.mark.req("S1-15", "S1-16", "S1-18", "S1-20", "S4-42")
 def test_a_wrong_password_is_shown_and_the_mail_server_rests(dovecot: Mailbox, new_server: NewServer) -> None:
     server = new_server(dovecot, max_tries=2, cool_off_minutes=30)
     server.secrets["password"] = "wrong"
@@ -387,6 +389,25 @@ def test_a_wrong_password_is_shown_and_the_mail_server_rests(dovecot: Mailbox, n
     assert server.next_fetch_at is not None
     assert server.next_fetch_at - server.last_error_at > timedelta(minutes=25)  # type: ignore[operator]
     assert [run.error_field for run in server.runs.all()] == ["password", "password"]
+    assert server.status == "failed"
+    assert claim_due(server.next_fetch_at - timedelta(minutes=1)) == []
+    assert claim_due(server.next_fetch_at) == [server.pk]
+
+    server.secrets["password"] = dovecot.password
+    server.save()
+    assert not fetch(server).error
+    server.refresh_from_db()
+    assert (server.status, server.failures) == ("active", 0)
+
+
+def test_a_pause_made_while_the_connection_failed_stays(dovecot: Mailbox, new_server: NewServer) -> None:
+    server = new_server(dovecot, max_tries=1)
+    loaded = MailServer.objects.get()
+    MailServer.objects.update(status="paused")
+
+    connection_failed(loaded, TransportError("nobody answers"))
+
+    assert MailServer.objects.get().status == "paused"
 
 
 def test_a_server_that_does_not_answer_ends_the_run_and_is_shown(

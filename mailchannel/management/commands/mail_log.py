@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.management.servers import find, json_line
 from mailchannel.models import InboundMail
+from mailchannel.services.judge_again import NEEDS_A_PERSON
 from tickets.api import format_number
 
 _AGO = re.compile(r"(\d{1,6})([mhd])")
@@ -25,21 +27,39 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--since", metavar="WHEN", help="2026-01-31, 2026-01-31T08:00 or 30m, 12h, 7d ago")
         parser.add_argument("--outcome", choices=[outcome.value for outcome in Outcome])
+        parser.add_argument("--until", metavar="WHEN", help="like --since")
+        parser.add_argument("--needs-person", action="store_true", help="only failed, held and rejected mail")
+        parser.add_argument("--sender", metavar="WORDS", help="an address or a part of it")
+        parser.add_argument("--subject", metavar="WORDS", help="a part of it")
+        parser.add_argument("--message-id", metavar="WORDS", help="the Message-ID or a part of it")
         parser.add_argument("--server", metavar="NAME")
         parser.add_argument("--json", action="store_true", help="one JSON object a mail")
 
-    def handle(
-        self, *args: Any, since: str | None, outcome: str | None, server: str | None, json: bool, **options: Any
-    ) -> None:
-        rows = InboundMail.objects.select_related("server").defer("trace").order_by("pk")
-        if since:
-            rows = rows.filter(kept_at__gte=_moment(since))
-        if outcome:
-            rows = rows.filter(outcome=outcome)
-        if server:
-            rows = rows.filter(server=find(server))
+    def handle(self, *args: Any, json: bool, **options: Any) -> None:
+        rows = InboundMail.objects.select_related("server").defer("trace", "manifest", "server__secrets").order_by("pk")
+        rows = rows.filter(**_conditions(options))
         for row in rows.iterator(chunk_size=500):
             self.stdout.write(json_line(_as_json(row)) if json else _line(row))
+
+
+def _conditions(options: Mapping[str, Any]) -> dict[str, Any]:
+    parts = {"sender": options["sender"], "subject": options["subject"], "message_id": _bare(options["message_id"])}
+    found: dict[str, Any] = {f"{column}__icontains": words for column, words in parts.items() if words}
+    if options["since"]:
+        found["kept_at__gte"] = _moment(options["since"])
+    if options["until"]:
+        found["kept_at__lte"] = _moment(options["until"])
+    if options["outcome"]:
+        found["outcome"] = options["outcome"]
+    if options["needs_person"]:
+        found["outcome__in"] = NEEDS_A_PERSON
+    if options["server"]:
+        found["server"] = find(options["server"])
+    return found
+
+
+def _bare(message_id: str | None) -> str:
+    return (message_id or "").strip().removeprefix("<").removesuffix(">")
 
 
 def _moment(text: str) -> datetime:
@@ -52,7 +72,7 @@ def _moment(text: str) -> datetime:
     except ValueError:
         moment = None
     if moment is None:
-        raise CommandError(f"--since {text!r} is no time. Write 2026-01-31, 2026-01-31T08:00 or 12h.")
+        raise CommandError(f"{text!r} is no time. Write 2026-01-31, 2026-01-31T08:00 or 12h.")
     return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
 
 

@@ -34,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, files: list[str], server: str, **options: Any) -> None:
         try:
             mailbox = find(server)
-            if mailbox.status != MailServer.Status.ACTIVE:
+            if mailbox.status not in MailServer.LIVE:
                 raise NotActive(f"{mailbox} is {mailbox.get_status_display().lower()}.")
             channel = freeze(mailbox)
             deliveries = [(path, accept(mailbox, read(path), transport="pipe")) for path in files]

@@ -27,4 +27,4 @@ class Command(BaseCommand):
 
     def _with_unfiled_mail(self) -> list[MailServer]:
         unfiled = MailServer.objects.filter(inbound__remote=InboundMail.Remote.PENDING)
-        return list(unfiled.filter(status=MailServer.Status.ACTIVE).distinct())
+        return list(unfiled.filter(status__in=MailServer.LIVE).distinct())
