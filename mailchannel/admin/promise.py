@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -14,24 +15,90 @@ from mailchannel.models import FolderMapping, MailServer
 from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.services import file_settings
+from mailchannel.services.lately import DAYS, MOST_COUNTED, Lately, lately
 from mailchannel.services.spec_check import spec_problems
 from tickets.api import template_fields
 
 Role = FolderMapping.Role
+#: What is said of a number → the reasons it counts.
+ACCEPTED: Final = {
+    "opened a ticket": ("accepted.new",),
+    "joined one": ("accepted.reply",),
+    "told of mail that came back": ("accepted.bounce",),
+    "could not be processed": ("failed.",),
+}
+TURNED_AWAY: Final = {
+    "blocked": ("ignored.blocked",),
+    "from other domains": ("rejected.domain",),
+    "from people we do not know": ("rejected.unknown_user",),
+    "that may open no ticket": ("rejected.new_tickets",),
+    "with an unreadable sender": ("rejected.sender_unreadable",),
+    "held as forged": ("held.",),
+}
+LEFT_OUT: Final = {
+    "automatic": ("ignored.auto_reply",),
+    "not addressed to us": ("ignored.not_addressed",),
+    "with another subject": ("ignored.subject",),
+    "to tickets of other types": ("ignored.ticket_type",),
+    "from before the start date": ("ignored.before_start_date",),
+    "delivery reports": ("ignored.bounce",),
+    "of our own": ("ignored.own_mail",),
+    "received before": ("duplicate.",),
+}
+FILED: Final = {"moved": "moved", "kept": "left in place", "pending": "still to be moved"}
+SENT: Final = {"sent": "sent", "queued": "waiting", "failed": "not sent", "returned": "came back"}
 
 
-def promises(server: MailServer) -> list[tuple[str, str]]:
-    """(question, answer)."""
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What the settings say to a question, and how often it happened lately."""
+
+    question: str
+    answer: str
+    lately: str = ""
+
+
+def promises(server: MailServer) -> list[Promise]:
+    """With the numbers of the last days where the mail server has been at work."""
     accept = with_defaults(acceptance_specs(), server.acceptance)
+    seen = lately(server)
     return [
-        ("When do we look?", _when(server)),
-        ("Who may write?", _who(server, accept)),
-        ("What becomes of it?", _what(server)),
-        ("What is left out?", " ".join(_left_out(accept))),
-        ("Which files are kept?", _files(server)),
-        ("Where does the mail go?", _where(server)),
-        ("How do answers leave?", _answers(server)),
+        Promise("When do we look?", _when(server), _told(seen, _received(seen))),
+        Promise("Who may write?", _who(server, accept), _told(seen, _counted(seen, TURNED_AWAY))),
+        Promise("What becomes of it?", _what(server), _told(seen, _counted(seen, ACCEPTED))),
+        Promise("What is left out?", " ".join(_left_out(accept)), _told(seen, _counted(seen, LEFT_OUT))),
+        Promise("Which files are kept?", _files(server)),
+        Promise("Where does the mail go?", _where(server), _told(seen, _filed(seen))),
+        Promise("How do answers leave?", _answers(server), _told(seen, _sent(seen))),
     ]
+
+
+def _told(seen: Lately, numbers: list[str]) -> str:
+    """Nothing for a mail server that has not been at work."""
+    if not numbers or not (seen.received or seen.sent):
+        return ""
+    span = f"Last {DAYS} days" if seen.all_of_them else f"Of the latest {MOST_COUNTED:,} mails"
+    return f"{span}: {_listed(numbers)}."
+
+
+def _received(seen: Lately) -> list[str]:
+    return [f"{seen.received:,} mail{'' if seen.received == 1 else 's'} came in"] if seen.received else []
+
+
+def _counted(seen: Lately, what: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Every gate by its name, with how many mails it ended; those that ended none are left out."""
+    numbers = {words: seen.ended(*reasons) for words, reasons in what.items()}
+    return [f"{mails:,} {words}" for words, mails in numbers.items() if mails]
+
+
+def _filed(seen: Lately) -> list[str]:
+    numbers = {words: seen.remote[state] for state, words in FILED.items()}
+    return [f"{mails:,} {words}" for words, mails in numbers.items() if mails]
+
+
+def _sent(seen: Lately) -> list[str]:
+    numbers = {words: seen.sent[state] for state, words in SENT.items()}
+    return [f"{mails:,} {words}" for words, mails in numbers.items() if mails]
 
 
 def _when(server: MailServer) -> str:
@@ -51,7 +118,7 @@ def _start(server: MailServer) -> str:
 
 
 def _who(server: MailServer, accept: dict[str, Any]) -> str:
-    domains = [row.domain for row in server.domains.all()]
+    domains = [row.domain for row in server.domains.all()] if accept.get("approved_domains_only") else []
     everybody = f"Everybody at {_listed(domains)}" if domains else "Everybody"
     known = " who has written before" if accept.get("unknown_senders") == "refuse" else ""
     blocked = len(accept.get("blocked_senders") or ())
@@ -102,11 +169,12 @@ def _files(server: MailServer) -> str:
 
 
 def _where(server: MailServer) -> str:
-    success, fail, exclusion = (server.folder(role) for role in (Role.SUCCESS, Role.FAIL, Role.EXCLUSION))
-    return (
-        f"Processed mail moves to “{success}”, ignored mail to “{exclusion}”, failed and refused mail to “{fail}”. "
-        "Nothing is deleted."
-    )
+    roles = {"processed": Role.SUCCESS, "ignored": Role.EXCLUSION, "failed and refused": Role.FAIL}
+    folders = {what: server.folder(role) for what, role in roles.items()}
+    moved = _listed([f"{what} mail moves to “{folder}”" for what, folder in folders.items() if folder])
+    stays = _listed([what for what, folder in folders.items() if not folder])
+    also = f" {stays.capitalize()} mail stays where it is." if stays else ""
+    return f"{moved[:1].upper()}{moved[1:]}{'.' if moved else ''}{also} Nothing is deleted.".lstrip()
 
 
 def _answers(server: MailServer) -> str:

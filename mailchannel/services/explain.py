@@ -39,12 +39,13 @@ def explain(server: MailServer, raw: bytes, *, received_at: datetime | None = No
 
 
 def _ledger_row(server: MailServer, raw: bytes) -> InboundMail | None:
-    same = InboundMail.objects.filter(server=server, raw__sha256=hashlib.sha256(raw).hexdigest(), headers_only=False)
+    digest = hashlib.sha256(raw).hexdigest()
+    same = InboundMail.objects.filter(server=server.live, raw__sha256=digest, headers_only=False)
     return same.select_related("duplicate_of").order_by("-pk").first()
 
 
 def _next_copy(server: MailServer, raw: bytes) -> InboundMail | None:
     """An unsaved row for another copy of a mail we have, or None for a mail we never had."""
-    same = InboundMail.objects.filter(server=server, identity=name(raw, acceptance=server.acceptance))
+    same = InboundMail.objects.filter(server=server.live, identity=name(raw, acceptance=server.acceptance))
     first = same.filter(duplicate_of=None).first()
-    return InboundMail(server=server, duplicate_of=first, received_at=timezone.now()) if first else None
+    return InboundMail(server=server.live, duplicate_of=first, received_at=timezone.now()) if first else None

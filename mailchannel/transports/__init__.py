@@ -49,6 +49,7 @@ class Listed:
     ref: MessageRef
     size: int  # bytes
     received_at: datetime | None  # aware; INTERNALDATE and its cousins, never the Date header
+    unread: bool = False  # False as well where the protocol does not tell
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
+from mailchannel.network import imap_survey
 from mailchannel.network.account import Account
 from mailchannel.network.imap_client import ImapClient
 from mailchannel.network.imap_faults import FAILURES, explain
+from mailchannel.network.sights import Sight, Space, Step, Watch, nobody
 from mailchannel.transports import Fetched, Folder, Listed, MessageRef, TransportError, transport
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -51,10 +53,12 @@ class Imap:
         self._account = Account.of(with_defaults(self.fields, settings))
         self._client = ImapClient(self._account, timeout=timeout, allow_private=allow_private)
         self._selected = ("", "", True)  # folder, epoch, readonly
+        self._seen: Watch = nobody
 
     def __enter__(self) -> Self:
         with self._explained():
             self._client.open()
+        self._seen(_abilities(self._client.capabilities))
         return self
 
     def __exit__(
@@ -71,6 +75,23 @@ class Imap:
                 f"Signed in as {self._account.username}.",
                 _how_mail_leaves(self._client.capabilities),
             )
+
+    def watch(self, seen: Watch) -> None:
+        self._seen = seen
+        self._client.watch(seen)
+
+    def rights(self, folder: str) -> str | None:
+        with self._explained():
+            return imap_survey.rights(self._client, folder)
+
+    def space(self) -> Space | None:
+        with self._explained():
+            return imap_survey.space(self._client)
+
+    @property
+    def home(self) -> str:
+        with self._explained():
+            return (self._client.namespace() or ("", ""))[0]
 
     def folders(self) -> Sequence[Folder]:
         with self._explained():
@@ -99,7 +120,8 @@ class Imap:
             found = self._client.describe(self._uids(refs))
         by_uid = {ref.key: ref for ref in refs}
         for message in found:
-            yield Listed(by_uid[message.uid], message.size or 0, message.received)
+            unread = r"\Seen" not in message.flags
+            yield Listed(by_uid[message.uid], message.size or 0, message.received, unread)
 
     def fetch(self, refs: Sequence[MessageRef], *, expect_bytes: int = 0) -> Iterator[Fetched]:
         yield from self._bodies(refs, "", expect_bytes)
@@ -143,6 +165,17 @@ class Imap:
             fault = explain(error, self._account, self._client.stage)
             # Not chained: tracebacks of the libraries hold the password in their frames.
             raise TransportError(fault.text, field=fault.field, permanent=fault.permanent) from None
+
+
+def _abilities(capabilities: frozenset[str]) -> Sight:
+    """RFC 6851 (MOVE), 4315 (UIDPLUS) and 2177 (IDLE), and what happens without the first two."""
+    told = [word for word in ("MOVE", "UIDPLUS", "IDLE") if word in capabilities]
+    text = f"{_how_mail_leaves(capabilities)} It announces {', '.join(told) or 'nothing else we use'}."
+    if "MOVE" in capabilities:
+        return Sight(Step.ABILITIES, text)
+    if "UIDPLUS" in capabilities:
+        return Sight(Step.ABILITIES, text, "A breakdown in between may leave a second copy of a mail, never a ticket.")
+    return Sight(Step.ABILITIES, text, "Have MOVE or UIDPLUS switched on if mail should leave the folder it came to.")
 
 
 def _how_mail_leaves(capabilities: frozenset[str]) -> str:
