@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import connection
 
@@ -28,6 +31,15 @@ MAPPING = {
     "requester": "sender",
     "priority": "importance",
     "attachments": "attachments",
+}
+
+
+#: Migration that makes or equips the groups → its function.
+ROLES = {
+    "tickets.migrations.0002_agents": "add_group",
+    "mailchannel.migrations.0002_roles": "add_groups",
+    "mailchannel.migrations.0004_defaults_for_roles": "grant",
+    "mailchannel.migrations.0007_routing_for_roles": "grant",
 }
 
 
@@ -66,6 +78,7 @@ def new_server(template: TicketTemplate) -> NewServer:
             "sending": sending,
             "timeout_ms": 5000,
             "template": template,
+            "confirmation": {"send_confirmation": False},
         }
         server = MailServer.objects.create(**{**defaults, **columns})
         folders = {Role.SOURCE: "INBOX", Role.SUCCESS: "Processed", Role.FAIL: "Failed", Role.EXCLUSION: "Ignored"}
@@ -101,3 +114,11 @@ def command_environment() -> dict[str, str]:
         account = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
         url = f"postgres://{account}/{database['NAME']}"
     return {**os.environ, "DATABASE_URL": url}
+
+
+@pytest.fixture
+def groups(db: None) -> None:
+    """There from the migrations, unless a test that needs real transactions has emptied the tables before this one."""
+    schema_editor = SimpleNamespace(connection=connection)
+    for module, function in ROLES.items():
+        getattr(import_module(module), function)(apps, schema_editor)

@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from mailchannel.admin.filters import ReasonFilter, ServerFilter, in_words
+from mailchannel.admin import mail_actions, mail_csv, mail_page
+from mailchannel.admin.filters import (
+    TYPED,
+    BoundedPaginator,
+    PersonFilter,
+    ReasonFilter,
+    ServerFilter,
+    found_anywhere,
+    in_words,
+)
 from mailchannel.admin.readonly import ReadOnly
-from mailchannel.admin.trace import CHOSEN, sections
+from mailchannel.admin.trace import TONES
 from mailchannel.kernel.decisions import Outcome
-from mailchannel.models import InboundMail, MailServer, RawMail
-from mailchannel.services import audit, reading
-from mailchannel.services.restore import CannotRestore, restore
+from mailchannel.models import InboundMail, MailServer
+from mailchannel.services import audit, judge_again
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[InboundMail]  # a type argument the class does not take at run time
 else:
     Base = admin.ModelAdmin
 
-TONES = {
-    Outcome.OPENED: "good",
-    Outcome.ADDED: "good",
-    Outcome.REJECTED: "bad",
-    Outcome.FAILED: "bad",
-    Outcome.HELD: "warn",
-    Outcome.RECEIVED: "warn",
+#: End of the address → what a person does with one mail.
+DEEDS: dict[str, Callable[..., HttpResponse]] = {
+    "original": mail_page.original,
+    "source": mail_page.source,
+    "restore": mail_page.restore,
+    "judge": mail_actions.judge,
+    "accept": mail_actions.accept,
+    "allow": mail_actions.allow,
+    "block": mail_actions.block,
 }
 
 
@@ -43,101 +55,97 @@ TONES = {
 class InboundMailAdmin(ReadOnly, Base):
     list_display = ("what", "about", "sender", "received", "why", "became", "filed")
     list_display_links = ("about",)
-    list_filter = ("outcome", ReasonFilter, ServerFilter, "received_at")
+    list_filter = (*TYPED, PersonFilter, "outcome", ReasonFilter, ServerFilter, "received_at")
+    sortable_by = ("received",)
     search_fields = ("sender", "subject", "message_id")
-    search_help_text = "Sender, subject or Message-ID"
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # each would count the whole log
+    paginator = BoundedPaginator
     list_per_page = 50
+    actions = ("try_again", "accept_them")
 
     def get_urls(self) -> list[URLPattern]:
-        original, source = self.admin_site.admin_view(self.original), self.admin_site.admin_view(self.source)
-        return [
-            path("<int:pk>/original/", original, name="mailchannel_inboundmail_original"),
-            path("<int:pk>/source/", source, name="mailchannel_inboundmail_source"),
-            path("<int:pk>/restore/", self.admin_site.admin_view(self.restore), name="mailchannel_inboundmail_restore"),
-            *super().get_urls(),
+        own = [
+            path(
+                f"<int:pk>/{name}/",
+                self.admin_site.admin_view(partial(self._do, deed=deed)),
+                name=f"mailchannel_inboundmail_{name}",
+            )
+            for name, deed in DEEDS.items()
         ]
+        table = path("csv/", self.admin_site.admin_view(self.csv), name="mailchannel_inboundmail_csv")
+        return [*own, table, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboundMail]:
-        return super().get_queryset(request).select_related("server", "ticket").defer("server__secrets")
+        """Without what lists do not show: traces are long."""
+        rows = super().get_queryset(request).select_related("server", "ticket", "duplicate_of")
+        return rows.defer("server__secrets", "trace", "manifest", "duplicate_of__trace", "duplicate_of__manifest")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[InboundMail], search_term: str
+    ) -> tuple[QuerySet[InboundMail], bool]:
+        words = search_term.strip()
+        return (found_anywhere(queryset, words, request) if words else queryset), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """An empty log says which address to write to."""
-        extra = {"title": "Mail log", "addresses": list(MailServer.objects.values_list("address", flat=True))}
+        names = {each.parameter_name for each in TYPED}
+        extra = {
+            "title": "Mail log",
+            "addresses": list(MailServer.objects.values_list("address", flat=True)),
+            "typed": [_typed(request, each) for each in TYPED],
+            "words": request.GET.get("q", ""),
+            "others": [(name, value) for name, value in request.GET.items() if name not in {*names, "q", "p", "e"}],
+            "narrowed": any(request.GET.get(name) for name in names),
+            "subjects": request.GET.get("q") or request.GET.get("subject"),
+            "query_string": request.GET.urlencode(),
+        }
         return super().changelist_view(request, extra | (extra_context or {}))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        mail = self._mail(request, object_id)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": mail.subject or "(no subject)",
-            "mail": mail,
-            "tone": TONES.get(Outcome(mail.outcome), ""),
-            "chosen": CHOSEN[Outcome(mail.outcome)],
-            "sections": sections(mail),
-            "ticket_url": _ticket_url(mail),
-            "copies": mail.copies.count(),
-            "may_restore": mail.note_id is not None and self._may_restore(request),
-            "may_download": self._may_download(request) and RawMail.objects.filter(pk=mail.pk).exists(),
-        }
-        return TemplateResponse(request, "admin/mailchannel/trace.html", context)
+        return mail_page.show(self, request, self._mail(request, object_id))
 
-    def original(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The bytes as received, never shown in the page: a browser must not run what a stranger wrote."""
-        _, raw = self._raw(request, pk, "Downloaded the original.")
-        headers = {
-            "Content-Disposition": f'attachment; filename="mail-{pk}.eml"',
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-            "Cache-Control": "private, no-store",
-        }
-        return HttpResponse(raw, content_type="message/rfc822", headers=headers)
-
-    def restore(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Puts a file that was left out back on the ticket."""
-        mail = self._mail(request, pk)
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not self._may_restore(request) or not request.user.is_authenticated:
+    def csv(self, request: HttpRequest) -> HttpResponseBase:
+        """The list as it is filtered."""
+        if not self.has_view_permission(request):
             raise PermissionDenied
-        number, digest = request.POST.get("number", ""), request.POST.get("sha256", "")
         try:
-            name = restore(mail, number=number, digest=digest, by=request.user)
-            messages.success(request, f"“{name}” is on the ticket now.")
-        except CannotRestore as error:
-            messages.error(request, str(error))
-        return redirect("admin:mailchannel_inboundmail_change", pk)
+            rows = self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters:
+            return redirect(f"{reverse('admin:mailchannel_inboundmail_changelist')}?e=1")
+        audit.record_about(
+            InboundMail, by=mail_page.person(request), message=f"Downloaded a list: {request.GET.urlencode()}"
+        )
+        return mail_csv.download(rows)
 
-    def source(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The beginning of the bytes as text, escaped like everything a stranger wrote."""
-        mail, raw = self._raw(request, pk, "Looked at the source.")
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "Source",
-            "mail": mail,
-            "source": reading.source(raw),
-            "longest": reading.LONGEST_SOURCE,
-        }
-        return TemplateResponse(request, "admin/mailchannel/source.html", context)
+    @admin.action(description="Try again with the settings of now", permissions=["judge"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[InboundMail]) -> None:
+        mail_actions.judge_many(request, queryset, judge_again.judge_again)
 
-    @admin.display(description="Outcome", ordering="outcome")
+    @admin.action(description="Accept although they were refused", permissions=["judge"])
+    def accept_them(self, request: HttpRequest, queryset: QuerySet[InboundMail]) -> None:
+        mail_actions.judge_many(request, queryset, judge_again.accept)
+
+    def has_judge_permission(self, request: HttpRequest) -> bool:
+        return mail_actions.may_judge(request)
+
+    @admin.display(description="Outcome")
     def what(self, mail: InboundMail) -> SafeString:
         return format_html(
             '<span class="tag {}">{}</span>', TONES.get(Outcome(mail.outcome), ""), mail.get_outcome_display()
         )
 
-    @admin.display(description="Subject", ordering="subject")
+    @admin.display(description="Subject")
     def about(self, mail: InboundMail) -> str:
         return mail.subject or "(no subject)"
 
-    @admin.display(description="Received", ordering="received_at")
+    @admin.display(description="Received", ordering="pk")
     def received(self, mail: InboundMail) -> str:
         return date_format(localtime(mail.received_at), "j M Y, H:i")
 
-    @admin.display(description="Why", ordering="reason")
+    @admin.display(description="Why")
     def why(self, mail: InboundMail) -> str:
         return mail.because or in_words(mail.reason)
 
@@ -145,11 +153,14 @@ class InboundMailAdmin(ReadOnly, Base):
     def became(self, mail: InboundMail) -> SafeString | str:
         if mail.ticket is None:
             return "–"
-        return format_html('<a href="{}">{}</a>', _ticket_url(mail), mail.ticket.number)
+        return format_html('<a href="{}">{}</a>', mail_page.ticket_url(mail), mail.ticket.number)
 
     @admin.display(description="Now in")
     def filed(self, mail: InboundMail) -> str:
         return mail.filed_to or mail.get_remote_display()
+
+    def _do(self, request: HttpRequest, pk: int, *, deed: Callable[..., HttpResponse]) -> HttpResponse:
+        return deed(self, request, self._mail(request, pk))
 
     def _mail(self, request: HttpRequest, pk: object) -> InboundMail:
         mail = self.get_object(request, str(pk))
@@ -159,23 +170,7 @@ class InboundMailAdmin(ReadOnly, Base):
             raise PermissionDenied
         return mail
 
-    def _raw(self, request: HttpRequest, pk: int, what: str) -> tuple[InboundMail, bytes]:
-        """The original for somebody who may see it; that they did is recorded."""
-        mail = self._mail(request, pk)
-        if not self._may_download(request):
-            raise PermissionDenied
-        raw = RawMail.objects.filter(pk=pk).first()
-        if raw is None:
-            raise Http404("The original of this mail is not kept any more.")
-        audit.record(mail, by=request.user if request.user.is_authenticated else None, message=what)
-        return mail, raw.content
 
-    def _may_restore(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("mailchannel.restore_files")
-
-    def _may_download(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("mailchannel.view_raw_mail")
-
-
-def _ticket_url(mail: InboundMail) -> str:
-    return reverse("tickets:ticket", args=[mail.ticket.number]) if mail.ticket else ""
+def _typed(request: HttpRequest, each: Any) -> dict[str, str]:
+    name = each.parameter_name
+    return {"name": name, "label": each.title, "kind": each.kind, "hint": each.hint, "value": request.GET.get(name, "")}

@@ -21,6 +21,8 @@ from mailchannel.admin.routes import step_url
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.models import MailServer
 from mailchannel.services import drafts, publish, versions
+from mailchannel.services.lint import Remark, lint
+from mailchannel.services.mailbox_counts import Counts
 from mailchannel.services.publish import NotReady
 from mailchannel.services.readiness import Problem, problems
 
@@ -40,7 +42,11 @@ class Hint:
 
 
 def show(
-    admin: MailServerAdmin, request: HttpRequest, server: MailServer, seen: probe.Probe | None = None
+    admin: MailServerAdmin,
+    request: HttpRequest,
+    server: MailServer,
+    seen: probe.Probe | None = None,
+    counted: Counts | None = None,
 ) -> HttpResponse:
     if not server.published_at and wizard.first_open(server) != "review":
         messages.info(request, f"“{wizard.TITLES[wizard.first_open(server)]}” comes first.")
@@ -49,11 +55,13 @@ def show(
     context = admin.page_context(request, server, "review") | {
         "promises": promises(settings),
         "hints": [_hint(server, problem) for problem in problems(settings)],
+        "remarks": [_hint(server, remark) for remark in lint(settings)],
+        "counted": counted,
         "pending": versions.pending(server),
         "fetching": server.lease_until is not None and server.lease_until > timezone.now(),
         "editable": admin.may_edit(request, server),
         "may_publish": admin.may_publish(request),
-        "runs": server.runs.all()[:RECENT],
+        "runs": server.runs.defer("log")[:RECENT],
         "outcomes": _outcomes(server),
         "log_url": f"{reverse('admin:mailchannel_inboundmail_changelist')}?server={server.pk}",
         "probe": seen or probe.Probe(),
@@ -130,7 +138,7 @@ SWITCHES = {
 }
 
 
-def _hint(server: MailServer, problem: Problem) -> Hint:
+def _hint(server: MailServer, problem: Problem | Remark) -> Hint:
     title = wizard.TITLES.get(problem.step, "")
     return Hint(problem.text, f"{step_url(problem.step, server)}#id_{problem.field}", title)
 

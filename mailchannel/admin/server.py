@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.views.decorators.debug import sensitive_post_parameters
 
-from mailchannel.admin import review, versions, wizard
+from mailchannel.admin import counting, fail_folder, review, trial, versions, wizard
 from mailchannel.admin.routes import step_url
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import SecretUnreadable
@@ -52,7 +52,15 @@ class MailServerAdmin(Base):
         page = path("<int:pk>/review/", self._route(review.show), name=_name("review"))
         past = path("<int:pk>/versions/", self._route(versions.show), name=_name("versions"))
         back = path("<int:pk>/versions/<int:number>/restore/", self._route(versions.restore), name=_name("restore"))
-        return [*steps, *switches, look, page, past, back, *super().get_urls()]
+        failed = [
+            path(f"<int:pk>/{route}", self._route(view), name=_name(name)) for route, view, name in fail_folder.ROUTES
+        ]
+        tries = [
+            path("<int:pk>/trial/", self._route(trial.page), name=_name("trial")),
+            path("<int:pk>/counts/", self._route(counting.show), name=_name("counts")),
+            path("<int:pk>/start/", self._route(counting.start), name=_name("start")),
+        ]
+        return [*steps, *tries, *switches, *failed, look, page, past, back, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MailServer]:
         return super().get_queryset(request).defer("secrets")
@@ -96,6 +104,7 @@ class MailServerAdmin(Base):
             "tone": TONES[server.status],
             "status_text": status_text(server),
             "has_draft": server.pk is not None and drafts.draft_of(server) is not None,
+            **fail_folder.summary(server),
         }
 
     @admin.display(description="State")

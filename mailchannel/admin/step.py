@@ -17,7 +17,7 @@ from mailchannel.admin.fields import LinesField, SecretField, form_field, inheri
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import Secrets
-from mailchannel.services import validation
+from mailchannel.services import audit, validation
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[MailServer]  # a type argument the class does not take at run time
@@ -203,11 +203,8 @@ class Step(Form):
         label = (self.fields[name].label or name.replace("_", " ")).lower()
         if isinstance(self.fields[name], SecretField):
             return f"{label} (not shown)"
-        return f"{label}: {_brief(self[name].initial)} → {_brief(self.cleaned_data.get(name))}"
+        return f"{label}: {_said(self[name].initial)} → {_said(self.cleaned_data.get(name))}"
 
 
-def _brief(value: object) -> str:
-    if isinstance(value, list | tuple | QuerySet):
-        value = ", ".join(map(str, value))
-    text = "nothing" if value in (None, "") else str(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"
+def _said(value: object) -> str:
+    return audit.brief(list(value) if isinstance(value, QuerySet) else value)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.urls import reverse
+
+from mailchannel.admin.versions import PER_PAGE
 from mailchannel.kernel.decisions import Outcome
-from mailchannel.models import InboundMail
+from mailchannel.models import InboundMail, SettingsVersion
 from mailchannel.pipeline.gates import GATES
 
 #: The headline of the page.
@@ -20,14 +23,27 @@ CHOSEN: Mapping[Outcome, str] = {
     Outcome.HELD: "Waits for a person",
     Outcome.FAILED: "Could not be processed",
 }
+TONES = {
+    Outcome.OPENED: "good",
+    Outcome.ADDED: "good",
+    Outcome.REJECTED: "bad",
+    Outcome.FAILED: "bad",
+    Outcome.HELD: "warn",
+    Outcome.RECEIVED: "warn",
+}
 _ACCEPTED = (Outcome.OPENED, Outcome.ADDED)
 _MARKS = {"pass": "✓", "refuse": "✕"}
 _WORDS = {"pass": "passes", "refuse": "refuses"}
+#: Stages that have a place of their own on the page.
+_APART = ("person", "gate", "earlier")
 _STAGES = {
+    "person": "A person decided",
+    "earlier": "Before",
     "thread": "Conversation",
     "map": "{code} ← {verdict}",
     "file": "Attachment",
     "notice": "Notice",
+    "confirmation": "Confirmation",
     "report": "Delivery report",
 }
 
@@ -51,11 +67,16 @@ class TraceSection:
 def sections(mail: InboundMail) -> list[TraceSection]:
     """The stored steps by stage, in the order they were taken."""
     steps: list[dict[str, str]] = mail.trace
-    gates = [_line(step, mail) for step in steps if step.get("stage") == "gate"]
-    gates.sort(key=lambda line: line.mark != _MARKS["refuse"])  # what decided comes first
-    others = [_line(step, mail) for step in steps if step.get("stage") != "gate"]
+    by_stage = {stage: [_line(step, mail) for step in steps if step.get("stage") == stage] for stage in _APART}
+    gates = [*by_stage["person"], *by_stage["gate"]]
+    gates.sort(key=_weight)
+    others = [_line(step, mail) for step in steps if step.get("stage") not in _APART]
     after = "What was made of it" if mail.outcome in _ACCEPTED else "What it would have become otherwise"
-    found = [TraceSection("Gates: may this mail come in?", gates), TraceSection(after, others)]
+    found = [
+        TraceSection("Gates: may this mail come in?", gates),
+        TraceSection(after, others),
+        TraceSection("How it was judged before", by_stage["earlier"]),
+    ]
     return [section for section in found if section.lines]
 
 
@@ -63,6 +84,8 @@ def _line(step: Mapping[str, str], mail: InboundMail) -> Line:
     stage, code, verdict = (str(step.get(key, "")) for key in ("stage", "code", "verdict"))
     gate = GATES[code] if stage == "gate" and code in GATES else None
     decided = gate is not None and verdict == "refuse" and gate.reason == mail.reason
+    if stage == "earlier":
+        verdict = ""
     return Line(
         label=gate.label if gate else _label(stage, code, verdict),
         because=str(step.get("because", "")),
@@ -71,6 +94,23 @@ def _line(step: Mapping[str, str], mail: InboundMail) -> Line:
         word=_WORDS.get(verdict, ""),
         css=f"{verdict if verdict in _MARKS else 'other'}{' stop' if decided else ''}",
     )
+
+
+def version_url(mail: InboundMail) -> str:
+    """Where the settings that judged it stand, on the page of the versions; empty where they were not kept."""
+    versions = SettingsVersion.objects.filter(server=mail.server_id)
+    if not versions.filter(number=mail.version).exists():
+        return ""
+    page = versions.filter(number__gt=mail.version).count() // PER_PAGE + 1
+    address = reverse("admin:mailchannel_mailserver_versions", args=[mail.server_id])
+    return f"{address}?page={page}#version-{mail.version}"
+
+
+def _weight(line: Line) -> int:
+    """What decided comes first: a person's word, then the refusal that counted, then the others."""
+    if line.code.startswith("person."):
+        return 0
+    return 1 if line.css.endswith(" stop") else 2 if line.mark == _MARKS["refuse"] else 3
 
 
 def _label(stage: str, code: str, verdict: str) -> str:

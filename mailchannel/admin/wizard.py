@@ -16,7 +16,7 @@ from django.template.response import TemplateResponse
 from mailchannel.admin.answers import AnswersStep
 from mailchannel.admin.connection import ConnectionStep
 from mailchannel.admin.folders import FoldersStep
-from mailchannel.admin.probe import Probe, list_folders, try_connection
+from mailchannel.admin.probe import Probe, create_folders, list_folders, try_connection
 from mailchannel.admin.routes import step_url
 from mailchannel.admin.senders import SendersStep
 from mailchannel.admin.step import Step
@@ -150,6 +150,13 @@ def _folders(admin: MailServerAdmin, request: HttpRequest, server: MailServer, s
     return _probed(admin, request, form, list_folders(request, form))
 
 
+def _create(admin: MailServerAdmin, request: HttpRequest, server: MailServer, step: type[Step]) -> HttpResponse:
+    form = FoldersStep(request.POST, instance=_edited(server), complete=False)
+    form.full_clean()
+    probe = create_folders(request, form)
+    return _probed(admin, request, form.unjudged(), probe)
+
+
 def _probed(admin: MailServerAdmin, request: HttpRequest, form: Step, probe: Probe) -> HttpResponse:
     """Beside the form where there is JavaScript, on the whole page where there is none."""
     if request.headers.get("HX-Request"):
@@ -158,7 +165,7 @@ def _probed(admin: MailServerAdmin, request: HttpRequest, form: Step, probe: Pro
 
 
 #: Name of the pressed button → what it does. Every other button saves.
-ACTIONS: dict[str, Action] = {"_refresh": _refresh, "_test": _test, "_folders": _folders}
+ACTIONS: dict[str, Action] = {"_refresh": _refresh, "_test": _test, "_folders": _folders, "_create": _create}
 
 
 def _said(server: MailServer, *, new: bool) -> str:

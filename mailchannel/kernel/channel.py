@@ -44,6 +44,7 @@ class Channel:
     files: Mapping[str, Any] = field(default_factory=dict)  # name of an attachment setting → value in force
     mapping: tuple[MappingRule, ...] = ()
     version: int = 0
+    server: int = 0  # key of the mail server in force, for looking things up; 0: it is not stored
 
     @property
     def own_addresses(self) -> frozenset[str]:
@@ -66,6 +67,7 @@ class Facts:
 
     received_at: datetime | None = None  # when the server took it in; never the Date header
     duplicate_of: str = ""  # words naming the first copy, empty when there is none
+    same_words_as: str = ""  # words naming a mail that just said the same, empty when there is none
     #: proof → ticket number, strongest kind of proof first
     signed_ids: Mapping[str, str] = field(default_factory=dict)  # message ids of ours the mail refers to
     reply_addresses: Mapping[str, str] = field(default_factory=dict)  # signed addresses it was sent to

@@ -14,8 +14,10 @@ from mailchannel.kernel.types import DeliveryReport, ParsedMail, Part
 from mailchannel.models import InboundMail, OutboundMail
 from mailchannel.pipeline.decide import REPORTED, decide
 from mailchannel.pipeline.gates import GATES
+from mailchannel.pipeline.released import released
 from mailchannel.pipeline.returned import report_in_words
 from mailchannel.services import manifest
+from mailchannel.services.confirm import confirm
 from mailchannel.services.facts import Question, gather
 from mailchannel.services.notices import tell_of_stripped
 from mailchannel.services.reading import remarks
@@ -32,6 +34,12 @@ _ENDED = [
 ]
 
 
+#: Lines of the trace about earlier judgements; they outlive every new one.
+EARLIER = "earlier"
+#: Stages that say why an accepted mail is no ordinary one.
+SAID = ("report", "person")
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """A kept mail, parsed."""
@@ -41,13 +49,14 @@ class Read:
     mail: ParsedMail
 
 
-def judge_and_apply(mails: Sequence[Read], channel: Channel) -> list[Decision]:
+def judge_and_apply(mails: Sequence[Read], channel: Channel, *, accepted_by: str = "") -> list[Decision]:
     """Runs inside the caller's transaction, with the rows locked. All mails or none; none may answer another of them.
 
-    The decision of a row that was forgotten, to be fetched whole, is left out.
+    The decision of a row that was forgotten, to be fetched whole, is left out. `accepted_by` overrules the gates.
     """
     facts = gather([Question(each.mail, each.row.received_at, each.row) for each in mails], channel)
-    judged = [(each, decide(each.mail, channel, known)) for each, known in zip(mails, facts, strict=True)]
+    decided = [decide(each.mail, channel, known) for each, known in zip(mails, facts, strict=True)]
+    judged = [(each, released(decision, accepted_by)) for each, decision in zip(mails, decided, strict=True)]
     kept = [(each, decision) for each, decision in judged if not _forget(each.row, decision)]
     written = _write(kept, channel)
     for each, decision in kept:
@@ -140,16 +149,22 @@ def _opening(draft: Draft, message: Message) -> Opening:
         fields={key: value for key, value in fields.items() if key not in BUILT_IN_KEYS},
         restricted=draft.restricted,
         related=draft.thread.related,
+        department=draft.department,
+        service=draft.service,
+        process=draft.process,
     )
 
 
 def _told(each: Read, decision: Decision, written: Written | None, channel: Channel) -> Decision:
-    """The decision, with who was told of its files. Nobody is, when the mail was turned away or came from no person."""
+    """The decision, with who was told of the ticket and of files left out. Nobody is, when the mail was turned away or
+    reports about a mail of ours.
+    """
     if written is None or decision.draft is None or decision.reason == REPORTED:
         return decision
-    return replace(
-        decision, trace=decision.trace + tell_of_stripped(each.row, each.mail, decision.draft, written, channel)
-    )
+    told = tell_of_stripped(each.row, each.mail, decision.draft, written, channel)
+    if decision.outcome == Outcome.OPENED:
+        told += confirm(each.row, each.mail, decision.draft, written, channel, knows=told)
+    return replace(decision, trace=decision.trace + told)
 
 
 def _end(each: Read, decision: Decision, written: Written | None, version: int) -> None:
@@ -157,8 +172,8 @@ def _end(each: Read, decision: Decision, written: Written | None, version: int) 
     for name, value in headline(each.mail).items():
         setattr(row, name, value)
     row.outcome, row.reason = decision.outcome, decision.reason
-    row.because = _because(decision)
-    row.trace = [step.as_json() for step in decision.trace]
+    row.because = because_of(decision)
+    row.trace = [*(line for line in row.trace if line.get("stage") == EARLIER), *(s.as_json() for s in decision.trace)]
     row.manifest = manifest.rows(decision.draft.manifest) if decision.draft else []
     row.remarks = remarks(each.mail)
     row.version = version
@@ -167,10 +182,10 @@ def _end(each: Read, decision: Decision, written: Written | None, version: int) 
     row.note_id = written.note_id if written else None
 
 
-def _because(decision: Decision) -> str:
+def because_of(decision: Decision) -> str:
     """What decided, for the mail log; nothing for a mail that ended as mail should."""
     if decision.outcome in (Outcome.OPENED, Outcome.ADDED):
-        said = (step.because for step in decision.trace if (step.stage, step.verdict) == ("report", "pass"))
+        said = (step.because for step in decision.trace if step.stage in SAID and step.verdict == "pass")
     else:
         refused = (step for step in decision.trace if (step.stage, step.verdict) == ("gate", "refuse"))
         said = (step.because for step in refused if GATES[step.code].reason == decision.reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailchannel.kernel.channel import Channel, MappingRule
 from mailchannel.models import Alias, MailServer
-from mailchannel.services import file_settings
+from mailchannel.services import file_settings, routing_settings
 from tickets.api import TicketField, template_fields
 
 
@@ -22,10 +22,11 @@ def freeze(server: MailServer) -> Channel:
         ticket_type=template.ticket_type.name if template else "",
         whitelisted_types=tuple(server.whitelisted_types.values_list("name", flat=True)),
         attach_email=server.attach_email,
-        routing=dict(server.routing),
+        routing=routing_settings.frozen(server.routing),
         files=file_settings.in_force(server),
         mapping=_rules(server),
         version=server.version,
+        server=server.live.pk or 0,
     )
 
 

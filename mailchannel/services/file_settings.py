@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
@@ -50,12 +50,14 @@ def own_values(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @transaction.atomic
-def save_system_wide(values: Mapping[str, Any], *, by: Person | None, changes: Sequence[str]) -> None:
+def save_system_wide(values: Mapping[str, Any], *, by: Person | None) -> None:
     """Every mail server is judged by new settings from here on, also one that is being fetched right now."""
     row = MailDefaults.current()
+    before = system_wide()
     row.attachments = _said(values)
     row.save()
-    audit.record(row, by=by, message=f"Changed {', '.join(changes)}.")
+    changes = audit.differences(FILE_SPECS, before, system_wide())
+    audit.record(row, by=by, message=f"Changed {audit.listed(changes)}.")
     MailServer.objects.exclude(published_at=None).update(version=F("version") + 1)
 
 

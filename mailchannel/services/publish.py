@@ -52,7 +52,7 @@ def publish(server: MailServer, *, by: Person | None, rest: bool = False, remark
         **_fresh_start(now),
     )
     versions.record(server, by=by, remark=remark)
-    said = f": {', '.join(map(str, changed))}" if changed else ""
+    said = f": {audit.listed(map(str, changed))}" if changed else ""
     audit.record(server, by=by, message=f"Published as version {server.version}{said}.")
 
 
@@ -81,7 +81,8 @@ def settings_changed(server: MailServer, *, by: Person | None, changes: Sequence
     if not changes and not added:
         return
     verb = "Prepared" if server.draft_of_id else "Changed"
-    audit.record(server.live, by=by, message="Added." if added else f"{verb} {', '.join(changes)}.", added=added)
+    said = "Added." if added else f"{verb} {audit.listed(changes)}."
+    audit.record(server.live, by=by, message=said, added=added)
     if server.published_at and not server.draft_of_id:
         server.update(version=F("version") + 1)
         server.refresh_from_db(fields=["version"])

@@ -9,16 +9,16 @@ from typing import Final
 from django.contrib.auth import get_user_model
 
 from mailchannel.compose.confirmation import CONFIRMATION_SPECS
-from mailchannel.kernel.specs import FieldSpec
+from mailchannel.kernel.specs import FieldSpec, with_defaults
 from mailchannel.models import FolderMapping, MailServer
 from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.pipeline.routing import ROUTING_SPECS
 from mailchannel.senders import SENDERS
-from mailchannel.services import file_settings
+from mailchannel.services import file_settings, routing_settings
 from mailchannel.services.spec_check import spec_problems
 from mailchannel.services.trouble import TROUBLE_SPECS
-from mailchannel.services.validation import TARGETS, folder_problems
+from mailchannel.services.validation import MAY_STAY, TARGETS, folder_problems
 from mailchannel.services.vault import connection_settings, sending_settings
 from mailchannel.transports import TRANSPORTS
 from tickets.api import published_templates, template_fields
@@ -90,7 +90,7 @@ def _folder_roles(server: MailServer) -> Iterator[Problem]:
     if not by_role["source"]:
         yield Problem("folders", "source", "No folder to read mail from is chosen.")
     for role, ended in TARGETS.items():
-        if not by_role[role]:
+        if not by_role[role] and role not in MAY_STAY:
             yield Problem("folders", role, f"The folder for {ended} mail is missing.")
     targets = {role: folders[0] for role in TARGETS if (folders := by_role[role])}
     for role, text in folder_problems(by_role["source"], targets, by_role["never_read"]).items():
@@ -101,14 +101,31 @@ def _senders(server: MailServer) -> Iterator[Problem]:
     yield from _specs("accept-", acceptance_specs(), server.acceptance)
 
 
+def _routing(server: MailServer) -> Iterator[Problem]:
+    """Names are looked up only where every setting has the right shape."""
+    wrong = list(_specs("route-", ROUTING_SPECS, server.routing))
+    yield from wrong
+    found = () if wrong else routing_settings.problems(server.routing, routing_settings.addresses(server))
+    for each in found:
+        label = next(spec.label for spec in ROUTING_SPECS if spec.name == each.setting)
+        yield Problem("ticket", f"route-{each.setting}", f"{label}: {each}")
+
+
+def _module(server: MailServer) -> str:
+    return str(with_defaults(ROUTING_SPECS, server.routing)["module"])
+
+
 def _ticket(server: MailServer) -> Iterator[Problem]:
-    yield from _specs("route-", ROUTING_SPECS, server.routing)
+    yield from _routing(server)
     yield from _specs("files-", FILE_SPECS, file_settings.in_force(server))
     if not server.template_id:
         yield Problem("ticket", "template", "No ticket template is chosen.")
         return
     if server.template_id not in dict(published_templates()):
         yield Problem("ticket", "template", f"The template “{server.template}” is not published.")
+    elif not server.template_is_locked and server.template_id not in dict(published_templates(_module(server))):
+        wrong = f"The template “{server.template}” is of another kind than “What does a mail become?” says. "
+        yield Problem("ticket", "template", f"{wrong}Choose another template, or the other kind.")
     filled = {row.field for row in server.mappings.all() if row.property or row.default}
     for field in template_fields(server.template_id):
         if field.required and field.key not in filled:

@@ -11,7 +11,9 @@ from django.utils import timezone
 from mailchannel.kernel.channel import Channel
 from mailchannel.models import FolderMapping, InboundMail, MailServer
 from mailchannel.pipeline.gates.too_large import limit
+from mailchannel.services import fail_folder
 from mailchannel.services.config import freeze
+from mailchannel.services.debug import Notebook
 from mailchannel.services.filing import Filing
 from mailchannel.services.keep import Arrival, Place, keep
 from mailchannel.services.lease import Lease
@@ -43,14 +45,24 @@ class Tally:
 class Fetch:
     """One run over all source folders of one mail server, with an open transport and the lease held."""
 
-    def __init__(self, server: MailServer, box: Transport, lease: Lease, tally: Tally, progress: Progress) -> None:
+    def __init__(
+        self,
+        server: MailServer,
+        box: Transport,
+        lease: Lease,
+        tally: Tally,
+        progress: Progress,
+        notes: Notebook | None = None,
+    ) -> None:
         self.server = server
+        self.notes = notes or Notebook(server)
         self.box = box
         self.lease = lease
         self.tally = tally
         self.progress = progress
         self.channel: Channel = freeze(server)
         self.filing = Filing(server, box)
+        self.room = fail_folder.room(server)
 
     def run(self) -> None:
         """Raises TransportError, StorageTrouble, LeaseLost, Stopped."""
@@ -66,7 +78,7 @@ class Fetch:
     def _drain(self, folder: str) -> None:
         epoch = self.box.epoch(folder)
         self._forget_other_epochs(folder, epoch)
-        self.tally.filed += self.filing.file(folder, epoch)
+        self._file(folder, epoch)
         keys = self._new_keys(folder, epoch)
         for done, batch in self._batches(folder, epoch, keys):
             self._check_on_everything()
@@ -99,12 +111,16 @@ class Fetch:
             refs = [MessageRef(folder, key, epoch) for key in keys[start : start + LISTED_AT_ONCE]]
             batch: list[Listed] = []
             for at, listed in enumerate(self.box.describe(refs), start=start + 1):
-                if batch and (len(batch) == BATCH_MAILS or sum(m.size for m in batch) + listed.size > BATCH_BYTES):
+                if batch and (len(batch) >= self._most() or sum(m.size for m in batch) + listed.size > BATCH_BYTES):
                     yield at, batch
                     batch = []
                 batch.append(listed)
             if batch:
                 yield min(start + LISTED_AT_ONCE, len(keys)), batch
+
+    def _most(self) -> int:
+        """Mails to a batch: no more than may fail before fetching stops, so that it stops at exactly that number."""
+        return BATCH_MAILS if self.room is None else min(BATCH_MAILS, max(self.room - self.filing.failed, 1))
 
     def _check_on_everything(self) -> None:
         self.lease.renew()
@@ -120,7 +136,14 @@ class Fetch:
         kept = keep(self.server, Place(self.server.protocol, folder, epoch), arrivals)
         self.tally.fetched += len(kept)
         self.tally.outcomes += settle_kept(kept, self.channel)
+        self.notes.mails(kept)
+        self._file(folder, epoch)
+
+    def _file(self, folder: str, epoch: str) -> None:
+        before = self.filing.failed
         self.tally.filed += self.filing.file(folder, epoch)
+        if self.filing.failed > before and fail_folder.stop_if_full(self.server):
+            raise Stopped("So many mails failed that fetching stops until a person resumes it.")
 
     def _split(self, batch: Sequence[Listed]) -> tuple[list[Listed], list[Listed]]:
         """Mails to read whole, and those whose headers are enough: too large, or from before the start date."""

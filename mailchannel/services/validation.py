@@ -11,10 +11,12 @@ from django.core.exceptions import ValidationError
 
 from mailchannel.mapping.values import fit
 from mailchannel.parsing.addresses import ascii_domain
+from mailchannel.pipeline.routing import assignments, words_of
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _LOCAL_PART = re.compile(r"[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]{1,64}")
 _SKIP_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\s*[-–]\s*([01]\d|2[0-3]):([0-5]\d)")
+LONGEST_LINE: Final = 500
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\ud800-\udfff]")
 
 
@@ -45,7 +47,11 @@ def address(text: str) -> str:
 def address_pattern(text: str) -> str:
     """A mail address, or `*@domain` for everybody there."""
     given = text.strip()
-    return f"*@{domain(given[2:])}" if given.startswith("*@") else address(given)
+    if given.startswith("*@"):
+        return f"*@{domain_pattern(given[2:])}"
+    if "@" not in given.strip("@") and "." in given:
+        raise ValidationError(f"“{given}” is not a mail address. Write *@{given.strip('@')} for everybody at a domain.")
+    return address(given)
 
 
 def host(text: str) -> str:
@@ -108,14 +114,44 @@ def default_value(kind: str, choices: tuple[str, ...], text: str) -> str:
     return text.strip()
 
 
-#: Options of the gates whose lines are addresses; every other list is free text.
+def address_line(text: str) -> str:
+    """An address, `=`, and the name of what mail to it belongs to."""
+    left, name = _assignment(text, "hr@example.com = Human Resources")
+    return f"{address(left)} = {name}"
+
+
+def words_line(text: str) -> str:
+    """Words with commas between them, `=`, and the name of what they stand for."""
+    left, name = _assignment(text, "payroll, salary = HR Service")
+    words = list(dict.fromkeys(words_of(left)))
+    if not words:
+        raise ValidationError(f"“{text.strip()}” has no word before the “=”.")
+    return f"{', '.join(words)} = {name}"
+
+
+def _assignment(text: str, example: str) -> tuple[str, str]:
+    found = next(assignments([text]), None)
+    if found is None:
+        raise ValidationError(f"“{text.strip()}” cannot be read. Write it like {example}.")
+    if len(text) > LONGEST_LINE:
+        raise ValidationError(f"A line has at most {LONGEST_LINE} characters. Make two of “{text.strip()[:60]}…”.")
+    return found
+
+
+#: Settings whose lines have one spelling in which they are stored; every other list is free text.
 LINE_CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
     "blocked_senders": address_pattern,
     "new_tickets_exceptions": address_pattern,
+    "alias_departments": address_line,
+    "service_words": words_line,
+    "process_words": words_line,
 }
 
 #: Role of a folder → what happens there, as part of a sentence.
 TARGETS: Final = {"success": "processed", "fail": "failed", "exclusion": "ignored"}
+
+#: Mail of these may stay where it is read: no folder is stored for them.
+MAY_STAY: Final = ("success", "exclusion")
 
 
 def folder_problems(source: Iterable[str], targets: Mapping[str, str], never_read: Iterable[str]) -> dict[str, str]:

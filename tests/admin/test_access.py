@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 from django_q.models import Schedule
 from pytest_django import Settings
 
-from mailchannel.models import InboundMail, MailServer
+from mailchannel.models import Alert, FetchRun, InboundMail, MailServer, OutboundMail, RawMail, SettingsVersion
+from mailchannel.services.versions import document
 from tests.admin.conftest import BASE
 from tests.fixtures import NewServer
+from tickets.api import Message, Opening, open_ticket
 
 SignIn = Callable[..., Client]
 SECRETS = {"password": "mailbox-secret-one", "sending.password": "sending-secret-two"}
@@ -138,3 +143,156 @@ def test_every_page_keeps_the_content_policy(administrator: Client, server: Mail
         html = administrator.get(url).content.decode()
         assert "<script>" not in html
         assert " onclick=" not in html
+
+
+# --- Every page, for everybody ------------------------------------------------------------------
+
+NOBODY: frozenset[str] = frozenset()
+RUNNERS = frozenset({"runner"})  # look after the channel: the group of the channel administrators
+LOOKERS = frozenset({"runner", "auditor"})  # auditors may look at settings, mail log and outbox
+ROLES = ("runner", "auditor", "agent")
+
+#: Name of the address, without `mailchannel_` → who is let in by GET, who by POST.
+STEP = (LOOKERS, RUNNERS)
+PAGE = (LOOKERS, LOOKERS)
+SWITCH = (NOBODY, RUNNERS)
+NEVER = (NOBODY, NOBODY)
+RULES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "mailserver_changelist": PAGE,
+    "mailserver_add": (RUNNERS, RUNNERS),
+    "mailserver_change": PAGE,
+    "mailserver_history": PAGE,
+    "mailserver_delete": NEVER,
+    **{f"mailserver_{step}": STEP for step in ("connection", "folders", "senders", "ticket", "answers")},
+    **{f"mailserver_{switch}": SWITCH for switch in ("publish", "pause", "resume", "discard", "look", "restore")},
+    **{f"mailserver_{switch}": SWITCH for switch in ("counts", "start")},
+    "mailserver_review": PAGE,
+    "mailserver_trial": STEP,
+    "mailserver_counts": SWITCH,
+    "mailserver_start": SWITCH,
+    "mailserver_versions": PAGE,
+    "mailserver_failed": PAGE,
+    "mailserver_put_back": SWITCH,
+    "mailserver_debug": SWITCH,
+    "mailserver_reports": (RUNNERS, RUNNERS),
+    "mailserver_fetch_log": (RUNNERS, RUNNERS),
+    "inboundmail_changelist": PAGE,
+    "inboundmail_csv": PAGE,
+    "inboundmail_change": PAGE,
+    "inboundmail_history": PAGE,
+    "inboundmail_add": NEVER,
+    "inboundmail_delete": NEVER,
+    "inboundmail_original": (RUNNERS, RUNNERS),
+    "inboundmail_source": (RUNNERS, RUNNERS),
+    "inboundmail_allow": (RUNNERS, RUNNERS),
+    "inboundmail_block": (RUNNERS, RUNNERS),
+    **{f"inboundmail_{deed}": SWITCH for deed in ("judge", "accept", "restore")},
+    "outboundmail_changelist": PAGE,
+    "outboundmail_change": (LOOKERS, NOBODY),
+    "outboundmail_history": PAGE,
+    "outboundmail_add": NEVER,
+    "outboundmail_delete": NEVER,
+    "maildefaults_changelist": PAGE,
+    "maildefaults_change": STEP,
+    "maildefaults_history": PAGE,
+    "maildefaults_add": NEVER,
+    "maildefaults_delete": NEVER,
+    "alert_changelist": PAGE,
+    "alert_read": (NOBODY, LOOKERS),
+    "alert_read_all": (NOBODY, LOOKERS),
+}
+
+
+def addresses(patterns: Any, before: str = "/admin/") -> Iterator[tuple[str, str]]:
+    """(name, pattern) of every named address of the channel."""
+    for each in patterns:
+        whole = before + str(each.pattern)
+        if hasattr(each, "url_patterns"):
+            yield from addresses(each.url_patterns, whole)
+        elif (each.name or "").startswith("mailchannel_"):
+            yield each.name.removeprefix("mailchannel_"), whole
+
+
+ADDRESSES = dict(addresses(admin.site.get_urls()))
+
+
+@pytest.fixture
+def filled(server: MailServer, client: Client) -> Callable[[str], str]:
+    """`filled(name)`: the address with the rows this installation has."""
+    ticket = open_ticket(Opening("Standard incident", "Printer", "anna@example.com", Message("It burns.")))
+    mail = InboundMail.objects.create(
+        server=server,
+        transport="pipe",
+        remote_key="1",
+        sender="kim@evil.example",
+        size=1,
+        outcome="rejected",
+        reason="rejected.domain",
+        received_at=timezone.now(),
+    )
+    RawMail.objects.create(inbound=mail, sha256="0" * 64, data=RawMail.pack(b"From: kim@evil.example\r\n\r\nHello"))
+    sent = OutboundMail.objects.create(
+        server=server,
+        ticket_id=ticket.ticket_id,
+        message_id="a@b",
+        recipients=["anna@example.com"],
+        raw=b"",
+        next_try_at=timezone.now(),
+    )
+    run = FetchRun.objects.create(server=server, log="* OK")
+    alert = Alert.objects.create(server=server, kind="unreachable", text="It does not answer.")
+    SettingsVersion.objects.create(server=server, number=1, document=document(server))
+    keys = {"mailserver": server.pk, "inboundmail": mail.pk, "outboundmail": sent.pk, "alert": alert.pk}
+
+    def fill(name: str) -> str:
+        key = keys.get(name.partition("_")[0], 1)
+        values = {"pk": key, "object_id": key, "number": 1, "run": run.pk}
+        return re.sub(r"<\w+:(\w+)>", lambda found: str(values[found[1]]), ADDRESSES[name])
+
+    return fill
+
+
+def test_every_address_of_the_channel_has_a_rule() -> None:
+    """Whoever adds a page says here who may see it and who may press its buttons."""
+    assert set(ADDRESSES) == set(RULES)
+
+
+@pytest.mark.req("S2-01", "S4-01")
+@pytest.mark.parametrize("role", ROLES)
+def test_everybody_is_let_in_where_the_rules_say_and_nowhere_else(
+    role: str, signed_in: SignIn, filled: Callable[[str], str], groups: None
+) -> None:
+    client = signed_in()
+    group = {"runner": "Channel administrator", "agent": "Agent", "auditor": "Auditor"}.get(role)
+    if group:
+        User.objects.get(username="sam").groups.add(Group.objects.get(name=group))
+
+    wrong = []
+    for name, allowed in RULES.items():
+        for method, roles in zip((client.get, client.post), allowed, strict=True):
+            point = transaction.savepoint()
+            status = method(filled(name)).status_code
+            transaction.savepoint_rollback(point)
+            if (status not in (403, 405)) != (role in roles):
+                wrong.append(f"{method.__name__} {name}: {status}")
+
+    assert wrong == []
+
+
+def test_a_stranger_comes_nowhere(client: Client, filled: Callable[[str], str]) -> None:
+    for name in RULES:
+        for answer in (client.get(filled(name)), client.post(filled(name))):
+            assert "/admin/login/" in answer.headers["Location"]
+
+
+@pytest.mark.req("S1-14", "S1-11", "SE-01")
+def test_no_address_of_the_channel_shows_a_secret(administrator: Client, filled: Callable[[str], str]) -> None:
+    seen = 0
+    for name in RULES:
+        answer = administrator.get(filled(name))
+        html = b"".join(answer) if answer.streaming else answer.content
+        seen += answer.status_code == 200
+        for secret in SECRETS.values():
+            assert secret.encode() not in html, name
+
+    assert seen > len(RULES) / 2

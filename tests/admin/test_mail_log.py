@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import csv
+import html as markup
+import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from mailchannel.models import InboundMail, MailServer, OutboundMail, RawMail
+from mailchannel.admin import filters
+from mailchannel.admin.mail_csv import inert
+from mailchannel.models import InboundMail, MailServer, OutboundMail, RawMail, SettingsVersion
+from mailchannel.services.whereabouts import answer
 from tests.fixtures import NewServer
 from tickets.api import Message, Opening, Written, open_ticket
 
 LOG = "/admin/mailchannel/inboundmail"
 HOSTILE = '<script>alert("x")</script>'
 NewMail = Callable[..., InboundMail]
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TRACE = [
     {"stage": "gate", "code": "sender_readable", "verdict": "pass", "because": "one From, one mailbox"},
     {
@@ -102,6 +114,115 @@ def test_an_empty_log_says_where_to_write(administrator: Client, server: MailSer
     assert "support@example.com" in page(administrator, f"{LOG}/")
 
 
+@pytest.mark.req("S0-34")
+def test_mails_that_need_a_person_are_one_click_away(administrator: Client, new_mail: NewMail) -> None:
+    for outcome in ("failed", "held", "rejected", "opened", "ignored", "duplicate"):
+        new_mail(subject=f"It was {outcome}", outcome=outcome)
+
+    html = page(administrator, f"{LOG}/?needs=person")
+
+    assert [f"It was {each}<" in html for each in ("failed", "held", "rejected")] == [True] * 3
+    assert [f"It was {each}<" in html for each in ("opened", "ignored", "duplicate")] == [False] * 3
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "sender=kim@example.com",
+        "sender=Kim@Example.com",
+        "sender=@example.com",
+        "subject=tea+kettle",
+        "message=%3Ckettle-1@example.com%3E",
+        "message=kettle-1@example.com",
+        "message=kettle",
+        "q=%3Ckettle-1@example.com%3E",
+        "q=kim@example.com",
+        "since=2026-11-20T18:30&until=2026-11-20T18:31",
+        "since=2026-11-20T18:31&until=2026-11-20",
+        "subject=kettle&sender=example.com&needs=person",
+    ],
+)
+def test_one_mail_is_found_among_others(administrator: Client, new_mail: NewMail, query: str) -> None:
+    new_mail(subject="Something else")
+    wanted = {"subject": "The tea kettle", "sender": "kim@example.com", "message_id": "kettle-1@example.com"}
+    new_mail(**wanted, received_at=datetime(2026, 11, 20, 18, 31, 20, tzinfo=UTC))
+
+    html = page(administrator, f"{LOG}/?{query}")
+
+    assert ">The tea kettle</a>" in html
+    assert ">Something else</a>" not in html
+
+
+@pytest.mark.parametrize("query", ["since=yesterday", "until=2026-99-99", "server=x", "p=x"])
+def test_a_filter_that_means_nothing_breaks_nothing(administrator: Client, new_mail: NewMail, query: str) -> None:
+    new_mail()
+
+    assert administrator.get(f"{LOG}/?{query}", follow=True).status_code == 200
+    assert administrator.get(f"{LOG}/csv/?{query}", follow=True).status_code == 200
+
+
+def test_words_of_a_subject_are_looked_for_among_the_newest_mails_and_further_back_on_demand(
+    administrator: Client, new_mail: NewMail, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(filters, "SUBJECTS_COMPARED", 2)
+    old = new_mail(subject="The tea kettle")
+    for _ in range(3):
+        new_mail(subject="Something else")
+    InboundMail.objects.filter(pk=old.pk).update(kept_at=NOON, received_at=NOON)
+
+    for query in ("subject=kettle", "q=kettle"):
+        assert ">The tea kettle</a>" not in page(administrator, f"{LOG}/?{query}")
+        assert ">The tea kettle</a>" in page(administrator, f"{LOG}/?{query}&until=2026-11-20T12:00")
+
+
+def test_nothing_found_shows_the_search_again(administrator: Client, new_mail: NewMail) -> None:
+    new_mail()
+
+    html = page(administrator, f"{LOG}/?sender=nobody@example.com")
+
+    assert "0 mails" in html
+    assert 'value="nobody@example.com"' in html
+    assert "Show all mail" in html
+
+
+def test_a_long_log_is_counted_to_a_bound_only(administrator: Client, server: MailServer, monkeypatch: Any) -> None:
+    monkeypatch.setattr(filters, "MOST_COUNTED", 120)
+    InboundMail.objects.bulk_create(
+        InboundMail(server=server, transport="pipe", remote_key=str(n), identity=str(n), size=1, received_at=NOON)
+        for n in range(150)
+    )
+
+    with CaptureQueriesContext(connection) as asked:
+        html = page(administrator, f"{LOG}/?p=3")
+
+    counts = [
+        each["sql"] for each in asked.captured_queries if "COUNT(" in each["sql"] and "inboundmail" in each["sql"]
+    ]
+    assert counts and all("LIMIT 120" in sql for sql in counts)
+    assert not [each["sql"] for each in asked.captured_queries if "DISTINCT" in each["sql"]]
+    assert html.count('class="action-select"') == 20
+
+
+def test_the_list_is_a_csv_file_that_runs_nothing(administrator: Client, new_mail: NewMail) -> None:
+    new_mail(subject="=HYPERLINK(1)", sender="+kim@example.com", because="@SUM(1)", message_id="-1@example.com")
+    new_mail(subject="Not of these", sender="else@example.com", outcome="opened", reason="accepted.new", because="")
+
+    answer = administrator.get(f"{LOG}/csv/?needs=person")
+
+    text = b"".join(answer).decode("utf-8-sig")
+    head, line = csv.reader(StringIO(text))
+    assert head[:5] == ["Received", "Outcome", "Reason", "Why", "Sender"]
+    assert line[3:7] == ["'@SUM(1)", "'+kim@example.com", "'=HYPERLINK(1)", "'-1@example.com"]
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert LogEntry.objects.get().change_message == "Downloaded a list: needs=person"
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\t=1", " =1", "\r=1", "＝1"])
+def test_what_a_spreadsheet_would_run_gets_an_apostrophe(text: str) -> None:
+    assert inert(text) == f"'{text}"
+    assert inert(f"a{text}") == f"a{text}"
+
+
 @pytest.mark.req("S0-45")
 def test_the_trace_shows_every_step_with_its_verdict_and_why(administrator: Client, new_mail: NewMail) -> None:
     html = page(administrator, f"{LOG}/{new_mail().pk}/change/")
@@ -112,6 +233,88 @@ def test_the_trace_shows_every_step_with_its_verdict_and_why(administrator: Clie
     assert "What it would have become otherwise" in html
     assert "filled from “Subject”" in html
     assert "rejected.domain" in html
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sender": "kim@"},
+        {"subject": "kettle"},
+        {"message_id": "<kettle-1@example.com>"},
+        {"needs_person": True},
+        {"outcome": "held"},
+        {"server": "Support", "since": "1h", "sender": "KIM"},
+    ],
+)
+def test_the_command_finds_what_the_page_finds(new_mail: NewMail, options: dict[str, Any]) -> None:
+    new_mail(outcome="opened")
+    wanted = {"subject": "The tea kettle", "sender": "kim@example.com", "message_id": "kettle-1@example.com"}
+    new_mail(**wanted, outcome="held", reason="held.auth")
+    out = StringIO()
+
+    call_command("mail_log", json=True, stdout=out, **options)
+    call_command("mail_log", json=True, until="2026-01-01", stdout=out)
+
+    assert [json.loads(line)["subject"] for line in out.getvalue().splitlines()] == ["The tea kettle"]
+
+
+@pytest.mark.req("S0-45", "S1-25")
+def test_what_decided_comes_first_and_every_other_step_follows(administrator: Client, new_mail: NewMail) -> None:
+    html = page(administrator, f"{LOG}/{new_mail().pk}/change/")
+
+    steps = re.findall(r'<span class="mono code">([^<]+)</span>', html)
+    assert steps == ["gate.sender_domain", "gate.sender_readable", "thread.none", "map.title"]
+    assert '<li class="refuse stop">' in html
+
+
+def test_the_version_of_the_settings_leads_to_what_they_were(
+    administrator: Client, new_mail: NewMail, server: MailServer
+) -> None:
+    for number in range(1, 26):
+        SettingsVersion.objects.create(server=server, number=number)
+
+    html = page(administrator, f"{LOG}/{new_mail(version=2).pk}/change/")
+
+    link = f"/admin/mailchannel/mailserver/{server.pk}/versions/?page=2#version-2"
+    assert f'<a href="{link}">version 2</a>' in html
+    assert 'id="version-2"' in page(administrator, link.partition("#")[0])
+    assert "versions/?page" not in page(administrator, f"{LOG}/{new_mail(version=99).pk}/change/")
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({}, "support@example.com takes mail of certain senders only"),
+        ({"outcome": "held", "reason": "held.auth"}, "It waits for one of us to look at it."),
+        ({"outcome": "failed", "reason": "failed.rule"}, "We have it and are looking after it."),
+        ({"outcome": "ignored", "reason": "ignored.auto_reply"}, "taken for an automatic message"),
+        ({"outcome": "ignored", "reason": "ignored.blocked"}, "Mail from this address is not accepted here"),
+        ({"outcome": "received", "reason": ""}, "stored safely"),
+    ],
+)
+def test_the_customer_who_asks_gets_an_answer_without_our_lists(
+    administrator: Client, new_mail: NewMail, columns: dict[str, str], said: str
+) -> None:
+    html = markup.unescape(page(administrator, f"{LOG}/{new_mail(**columns).pk}/change/"))
+
+    (told,) = re.findall(r'<textarea id="whereabouts"[^>]*readonly>([^<]*)</textarea>', html)
+    assert told.startswith("Your mail “Access to the payroll share” reached us on 20 November 2026 at 17:12")
+    assert said in told
+    assert "northwind.example" not in told
+
+
+def test_the_customer_is_told_the_ticket_also_for_a_second_copy(new_mail: NewMail, ticket: Written) -> None:
+    first = new_mail(outcome="opened", reason="accepted.new", ticket_id=ticket.ticket_id)
+    copy = new_mail(outcome="duplicate", reason="duplicate.same_message", duplicate_of=first)
+
+    assert f"It became ticket {ticket.number}." in answer(first)
+    assert f"it is in ticket {ticket.number}." in answer(copy)
+
+
+def test_the_trace_is_one_step_from_the_ticket(administrator: Client, new_mail: NewMail, ticket: Written) -> None:
+    mail = new_mail(outcome="opened", reason="accepted.new", ticket_id=ticket.ticket_id, note_id=ticket.note_id)
+
+    assert f"{LOG}/{mail.pk}/change/" in page(administrator, f"/tickets/{ticket.number}/")
 
 
 def test_an_accepted_mail_leads_to_its_ticket(administrator: Client, new_mail: NewMail, ticket: Written) -> None:

@@ -38,8 +38,10 @@ def typed_folders() -> dict[str, Any]:
     return {
         "source": "INBOX",
         "never_read": "",
+        "after_success": "move",
         "success": "Processed",
         "fail": "Failed",
+        "after_exclusion": "move",
         "exclusion": "Ignored",
         "sync_start_0": "",
         "sync_start_1": "",
@@ -52,9 +54,11 @@ def typed_folders() -> dict[str, Any]:
 def typed_senders() -> dict[str, Any]:
     return {
         "allowed_domains": "",
+        "accept-approved_domains_only": "on",
         "accept-unknown_senders": "accept",
         "accept-new_tickets_enabled": "on",
         "accept-exclude_auto_replies": "on",
+        "accept-duplicate_window_minutes": "60",
         "accept-largest_mail_mb": "50",
     }
 

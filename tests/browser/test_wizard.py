@@ -32,6 +32,7 @@ def typed(dovecot: Mailbox, smtp_sink: SmtpSink) -> dict[str, Any]:
 
 def fill(page: Page, typed: dict[str, Any]) -> None:
     page.get_by_label("Sign in with the same user name").uncheck()
+    page.get_by_label("The login name is the mail address").uncheck()
     for name, value in typed.items() - {("protocol", "imap")}:  # choosing one brings its fields anew
         box = page.locator(f"[name='{name}']")
         box.select_option(value) if name in SELECTS else box.fill(value)

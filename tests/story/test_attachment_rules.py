@@ -35,8 +35,9 @@ _serial = count(1)
 
 def mail_with(*files: tuple[str, bytes], sender: str = "Ann Weber <ann@customer.example>", **headers: str) -> bytes:
     mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = sender, "support@example.com", "Printer on fire"
-    mail["Message-ID"] = f"<files-{next(_serial)}@customer.example>"
+    number = next(_serial)
+    mail["From"], mail["To"], mail["Subject"] = sender, "support@example.com", f"Printer {number} on fire"
+    mail["Message-ID"] = f"<files-{number}@customer.example>"
     mail["Date"] = "Fri, 20 Nov 2026 10:00:00 +0000"
     for name, value in headers.items():
         mail[name.replace("_", "-")] = value
@@ -212,7 +213,7 @@ def test_a_sender_with_letters_beyond_ascii_is_told_like_everybody(receive: Rece
 
 
 def test_a_notice_does_not_carry_what_a_stranger_wrote_at_length(receive: Receive) -> None:
-    raw = mail_with(("Alter.txt", PNG)).replace(b"Printer on fire", b"buy this\r\n " * 1_000)
+    raw = mail_with(("Alter.txt", PNG)).replace(b"on fire", b"buy this\r\n " * 1_000)
 
     receive(raw)
 
@@ -355,7 +356,7 @@ def test_new_system_defaults_are_a_new_version_of_every_published_mail_server(se
     """A fetch under way judges by the version it began with, and stops."""
     MailServer.objects.update(published_at=timezone.now())
 
-    save_system_wide({"attachment_max_mb": 10}, by=agent, changes=["maximum attachment size (mb): 25 → 10"])
+    save_system_wide({"attachment_max_mb": 10}, by=agent)
 
     assert MailServer.objects.get().version == server.version + 1
     assert LogEntry.objects.get().change_message == "Changed maximum attachment size (mb): 25 → 10."

@@ -50,9 +50,8 @@ def _apply_defaults(entry: Entry, *, by: Person | None) -> None:
     stored = common.attachments
     given = {name: value for name, value in entry.says.items() if name != "alerts"}
     wanted = {name: value for name, value in {**stored, **given}.items() if value is not None}
-    changes = [name for name, value in file_settings.own_values(wanted).items() if stored.get(name) != value]
-    if changes:
-        file_settings.save_system_wide(wanted, by=by, changes=changes)
+    if any(stored.get(name) != value for name, value in file_settings.own_values(wanted).items()):
+        file_settings.save_system_wide(wanted, by=by)
 
 
 def _apply_type(entry: Entry) -> None:
@@ -83,7 +82,7 @@ def _field(field: Mapping[str, Any]) -> TicketField:
 
 def _broken_servers(template: Entry) -> Iterator[Problem]:
     """A template serves mail servers the file need not mention; those that are live must stay able to use it."""
-    for server in MailServer.objects.filter(template__name=template.name, status=MailServer.Status.ACTIVE):
+    for server in MailServer.objects.filter(template__name=template.name, status__in=MailServer.LIVE):
         for problem in problems(server):
             if problem.step == "ticket":
                 yield template.problem("", f"the active mail server “{server.name}” uses this template. {problem.text}")

@@ -12,7 +12,7 @@ from django.db.models import Q
 from mailchannel.mapping.properties import FILES
 from mailchannel.mapping.values import fit
 from mailchannel.models import Alias, AllowedDomain, FieldMapping, FolderMapping, MailServer
-from mailchannel.services import validation
+from mailchannel.services import routing_settings, validation
 from mailchannel.services.config_file.file import Entry
 from mailchannel.services.config_file.problems import ConfigError, Problem
 from mailchannel.services.notices import reachable
@@ -35,6 +35,8 @@ def apply_rows(server: MailServer, entry: Entry) -> None:
         _apply_types(server, entry, ticket["whitelisted_types"])
     if "mapping" in ticket:
         _apply_mapping(server, entry, ticket["mapping"])
+    if "routing" in ticket:
+        _check_routing(server, entry)
 
 
 def _replace(server: MailServer, model: type[models.Model], wanted: Sequence[Mapping[str, Any]]) -> None:
@@ -83,6 +85,18 @@ def _people(entry: Entry, names: Sequence[str]) -> list[Any]:
     if problems:
         raise ConfigError(problems)
     return found
+
+
+def _check_routing(server: MailServer, entry: Entry) -> None:
+    """After the aliases are stored: a table may name them."""
+    found = list(routing_settings.problems(server.routing, routing_settings.addresses(server)))
+    if found:
+        raise ConfigError([entry.problem(_place(each), each.text) for each in found])
+
+
+def _place(problem: routing_settings.Problem) -> str:
+    path = f"ticket.routing.{problem.setting}"
+    return path if problem.line is None else f"{path}[{problem.line}]"
 
 
 def _apply_mapping(server: MailServer, entry: Entry, rules: Sequence[Mapping[str, Any]]) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import Secrets
 from mailchannel.senders import SENDERS
+from mailchannel.services import versions
 from mailchannel.services.audit import Person
 from mailchannel.services.config_file.file import Entry
 from mailchannel.services.config_file.rows import apply_rows
@@ -35,8 +36,14 @@ def apply_server(entry: Entry, *, by: Person | None) -> None:
     before = _state(server)
     apply_settings(server, entry)
     after = _state(server)
-    changes = [part for part, value in after.items() if before.get(part) != value]
-    apply_status(server, entry, by=by, changes=changes, added=not before)
+    apply_status(server, entry, by=by, changes=_changes(before, after), added=not before)
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Old → new of everything that differs; of secrets only that they do."""
+    plain = [{name: value for name, value in side.items() if name != "secrets"} for side in (before, after)]
+    secrets = ["secrets: changed"] if before.get("secrets") != after.get("secrets") else []
+    return [*map(str, versions.changes(*plain)), *secrets]
 
 
 def apply_settings(server: MailServer, entry: Entry) -> None:
