@@ -1,0 +1,174 @@
+"""Every page an administrator or agent works on, as axe-core sees it; and the whole wizard with the keyboard alone."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from playwright.sync_api import Page, expect
+
+from mailchannel.models import InboundMail, MailServer
+from mailchannel.services import drafts, publish
+from mailchannel.services.fetch import fetch
+from tests.admin.typing import typed_connection
+from tests.browser.conftest import OpenPage
+from tests.fixtures import NewServer
+from tests.letters import letter
+from tests.servers.mailbox import Mailbox
+from tests.servers.smtp import SmtpSink
+from tickets.models import TicketTemplate
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+expect.set_options(timeout=15_000)  # a refused sign-in is answered slowly on purpose
+STEPS = ("connection", "folders", "senders", "ticket", "answers", "review")
+LOOKS = [{"width": width, "scheme": scheme} for width, scheme in itertools.product((1280, 400), ("light", "dark"))]
+MOST_TABS = 400  # a page whose next field is further away is not usable by keyboard
+
+
+@pytest.fixture
+def administrator(db: None) -> User:
+    return User.objects.create_superuser("ada", "ada@corp.example")
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core calls serious or critical, with the first place of each."""
+    page.wait_for_load_state("networkidle")
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [
+        f"{page.url}: {each['id']} at {each['nodes'][0]['target']}: {each['nodes'][0]['failureSummary']}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look['scheme']}-{look['width']}")
+def test_axe_finds_nothing_serious(
+    open_page: OpenPage,
+    administrator: User,
+    new_server: NewServer,
+    dovecot: Mailbox,
+    smtp_sink: SmtpSink,
+    look: dict[str, Any],
+) -> None:
+    server = new_server(dovecot, sink=smtp_sink, status=MailServer.Status.DRAFT, reached=5)
+    publish.publish(server, by=administrator)
+    dovecot.deliver(letter(subject="The scanner blinks", body="It blinks red."))
+    server.update(sync_start=None)
+    fetch(MailServer.objects.get())
+    drafts.begin(server).update(fetch_every_minutes=5)
+    mail = InboundMail.objects.get()
+    assert mail.ticket is not None
+    base = f"/admin/mailchannel/mailserver/{server.pk}"
+    page = open_page(
+        administrator,
+        "/admin/",
+        viewport={"width": look["width"], "height": 900},
+        color_scheme=look["scheme"],
+    )
+
+    complaints = serious(page)
+    for path in (
+        *(f"{base}/{step}/" for step in (*STEPS, "versions", "history")),
+        "/admin/mailchannel/mailserver/add/",
+        "/admin/mailchannel/mailserver/",
+        "/admin/mailchannel/inboundmail/",
+        f"/admin/mailchannel/inboundmail/{mail.pk}/change/",
+        f"/admin/mailchannel/inboundmail/{mail.pk}/source/",
+        "/admin/mailchannel/maildefaults/1/change/",
+        "/",
+        f"/tickets/{mail.ticket.number}/",
+    ):
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == 200, path
+        complaints += serious(page)
+
+    assert complaints == []
+
+
+class Keyboard:
+    """Somebody who has no mouse."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def go_to(self, selector: str) -> None:
+        """Presses Tab until the element has the focus; it must then be visible on the screen."""
+        for _ in range(MOST_TABS):
+            if self.page.evaluate("s => document.activeElement.matches(s)", selector):
+                visible = """() => {
+                    const box = document.activeElement.getBoundingClientRect()
+                    const seen = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)
+                    return document.activeElement.contains(seen) || seen?.closest("label") !== null
+                }"""
+                assert self.page.evaluate(visible), f"{selector} has the focus, but is hidden"
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"The keyboard does not reach {selector}")
+
+    def type_into(self, name: str, value: str) -> None:
+        self.go_to(f"[name='{name}']")
+        if self.page.evaluate("() => document.activeElement.tagName") == "SELECT":
+            self.page.keyboard.type(value)
+            return
+        self.page.keyboard.press("ControlOrMeta+A")
+        self.page.keyboard.type(value)
+
+    def press(self, selector: str, key: str = "Enter") -> None:
+        self.go_to(selector)
+        self.page.keyboard.press(key)
+
+
+@pytest.mark.req("S0-30", "S1-22")
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look['scheme']}-{look['width']}")
+def test_from_nothing_to_a_live_mailbox_with_the_keyboard_alone(
+    open_page: OpenPage,
+    administrator: User,
+    dovecot: Mailbox,
+    smtp_sink: SmtpSink,
+    template: TicketTemplate,
+    look: dict[str, Any],
+) -> None:
+    page = open_page(
+        administrator,
+        "/admin/mailchannel/mailserver/",
+        viewport={"width": look["width"], "height": 900},
+        color_scheme=look["scheme"],
+    )
+    keyboard = Keyboard(page)
+    typed = typed_connection(dovecot, smtp_sink)
+
+    keyboard.press("a[href$='/mailserver/add/']")
+    page.wait_for_url("**/add/")
+    for name in ("name", "address", "host", "port"):
+        keyboard.type_into(name, typed[name])
+    keyboard.type_into("encryption", "None")
+    keyboard.press("[name='login_is_address']", "Space")
+    for name in ("username", "password", "sending-host", "sending-port"):
+        keyboard.type_into(name, typed[name])
+    keyboard.type_into("sending-encryption", "None")
+    keyboard.press("[name='same_account']", "Space")
+    keyboard.press("[name='_test']")
+    expect(page.locator("#findings")).to_contain_text(f"Signed in as {typed['username']}.")
+    keyboard.press(".wz-bar [name='_next']")
+    for step in ("folders", "senders"):
+        page.wait_for_url(f"**/{step}/")
+        page.wait_for_load_state("networkidle")
+        keyboard.press(".wz-bar [name='_next']")
+    page.wait_for_url("**/ticket/")
+    keyboard.type_into("template", template.name)
+    expect(page.locator("#id_map-affected_system-default")).to_be_visible()
+    keyboard.type_into("map-affected_system-default", "unknown")
+    keyboard.press(".wz-bar [name='_next']")
+    page.wait_for_url("**/answers/")
+    keyboard.press(".wz-bar [name='_next']")
+    page.wait_for_url("**/review/")
+    page.wait_for_load_state("networkidle")
+    keyboard.press("[formaction$='/publish/']")
+
+    expect(page.locator(".wz-head .tag").first).to_contain_text("Active")
+    assert MailServer.objects.get().status == MailServer.Status.ACTIVE
+    assert page.complaints == []  # type: ignore[attr-defined]
