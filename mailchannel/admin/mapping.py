@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -75,22 +75,32 @@ def with_buttons(typed: Any) -> Any:
 
 
 def add_row(form: Step, field: TicketField, stored: FieldMapping | None, *, fresh: bool) -> None:
-    """Gives the form the inputs of one row. `fresh`: nothing is stored yet, so proposals are made."""
+    """Gives the form the inputs of one row. `fresh`: nothing is stored yet, so proposals are made.
+
+    The table has no label elements: each input says its own name to a screen reader.
+    """
+    for name, box in _inputs(field, stored, fresh=fresh):
+        box.widget.attrs["aria-label"] = str(box.label)
+        form.fields[name] = box
+
+
+def _inputs(field: TicketField, stored: FieldMapping | None, *, fresh: bool) -> Iterator[tuple[str, forms.Field]]:
     name = f"map-{field.key}"
     preset = PRESET.get(field.key, "") if fresh else ""
-    form.fields[f"{name}-property"] = forms.ChoiceField(
+    source = forms.ChoiceField(
         label=f"{field.label}: filled from",
         choices=_choices(field),
         required=False,
         initial=stored.property if stored else preset,
     )
+    yield f"{name}-property", source
     if field.kind == "attachments" or field.key == "requester":
         return
-    form.fields[f"{name}-default"] = _default_field(field, stored.default if stored else "")
+    yield f"{name}-default", _default_field(field, stored.default if stored else "")
     if field.key not in BUILT_IN_KEYS:
-        form.fields[f"{name}-restricted"] = forms.BooleanField(
-            label=f"{field.label}: restricted", required=False, initial=stored.restricted if stored else False
-        )
+        restricted = stored.restricted if stored else False
+        box = forms.BooleanField(label=f"{field.label}: restricted", required=False, initial=restricted)
+        yield f"{name}-restricted", box
 
 
 def row_of(form: Step, field: TicketField) -> Row:

@@ -71,13 +71,14 @@ def test_axe_finds_nothing_serious(
 
     complaints = serious(page)
     for path in (
-        *(f"{base}/{step}/" for step in (*STEPS, "versions", "history")),
+        *(f"{base}/{step}/" for step in (*STEPS, "trial", "failed", "versions", "history")),
         "/admin/mailchannel/mailserver/add/",
         "/admin/mailchannel/mailserver/",
         "/admin/mailchannel/inboundmail/",
         f"/admin/mailchannel/inboundmail/{mail.pk}/change/",
         f"/admin/mailchannel/inboundmail/{mail.pk}/source/",
         "/admin/mailchannel/maildefaults/1/change/",
+        "/admin/mailchannel/alert/",
         "/",
         f"/tickets/{mail.ticket.number}/",
     ):

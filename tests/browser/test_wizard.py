@@ -69,7 +69,7 @@ def test_folders_are_ticked_and_the_template_brings_its_fields(
     page.get_by_role("button", name="Save and go on to Who may write").click()
     page.get_by_role("button", name="Save and go on to Ticket mapping").click()
     page.locator("#id_template").select_option(label=template.name)
-    expect(page.locator("#id_map-cost_centre")).to_be_visible()
+    expect(page.locator("#id_map-affected_system-default")).to_be_visible()
     page.locator("#id_map-affected_system-default").fill("unknown")
     page.get_by_role("button", name="Save and go on to Answers and alerts").click()
     page.get_by_role("button", name="Save and go on to Review and publish").click()
