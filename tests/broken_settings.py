@@ -185,7 +185,7 @@ BROKEN: dict[str, Broken] = {
         "accept-new_tickets_enabled", "Mail may open new tickets", _accept(new_tickets_enabled=False)
     ),
     "colleagues blocked": Broken(BLOCKED, "Blocked senders", _accept(blocked_senders=["*@example.com"])),
-    "only below a domain": Broken("allowed_domains", "Allowed domains", _domains("*.a.example")),
+    "only below a domain": Broken("allowed_domains", "Approved domains", _domains("*.a.example")),
     "allow-list without customers": Broken(
         "allowed_domains", "2 customers who wrote 3 mails in the last 30 days: bo@b.example, cy@c.example",
         _both(_wrote("bo@b.example", "x", "y"), _wrote("cy@c.example", "z"), _domains("a.example")),

@@ -75,6 +75,13 @@ class TwoAccounts(Step):
         before, now = self.before[group.column], self.collected(group)
         return any(before[name] != now[name] for name in vault.ADDRESSING if name in now)
 
+    def typed_secret(self) -> bool:
+        """Somebody typed a secret for reading."""
+        return any(isinstance(self.fields[n], SecretField) and n in self.changed_data for n in self._reading_names())
+
+    def _reading_names(self) -> list[str]:
+        return [self.reading().name(spec) for spec in self.reading().specs]
+
     def _ask_again(self) -> None:
         same = bool(self.cleaned_data.get("same_account"))
         newly_same = same and not self["same_account"].initial

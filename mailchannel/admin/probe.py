@@ -14,6 +14,7 @@ from mailchannel.admin.folders import FoldersStep
 from mailchannel.models import MailDefaults, MailServer
 from mailchannel.services import audit, check, mailbox_folders
 from mailchannel.services.check import Candidate, Finding, Level
+from mailchannel.services.doctor.sending import PART as SENDING
 from mailchannel.services.spec_check import spec_problems
 
 PER_MINUTE = 20  # looks a person may take: the form must not become a port scanner
@@ -53,6 +54,22 @@ def try_connection(request: HttpRequest, form: ConnectionStep) -> Probe:
     for finding in findings:
         _beside_field(form, finding)
     return Probe(True, findings)
+
+
+def closed_mailbox(request: HttpRequest, form: ConnectionStep) -> Probe | None:
+    """What keeps us out of the mailbox, where it was never opened or its settings were changed; else None.
+
+    Nobody goes on to folders of a mailbox that does not open. Trouble with sending keeps nobody.
+    """
+    if form.instance.reached and not form.moved(form.reading()) and not form.typed_secret():
+        return None
+    probe = try_connection(request, form)
+    return probe if any(_keeps_out(form, finding) for finding in probe.findings) else None
+
+
+def _keeps_out(form: ConnectionStep, finding: Finding) -> bool:
+    here = not finding.field or finding.field in form.fields  # a missing folder is mended in the next step
+    return finding is _PATIENCE or (finding.level is Level.BAD and finding.part != SENDING and here)
 
 
 def list_folders(request: HttpRequest, form: FoldersStep) -> Probe:

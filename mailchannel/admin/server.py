@@ -28,13 +28,18 @@ if TYPE_CHECKING:
 else:
     Base = admin.ModelAdmin
 
+PENCIL = (
+    '<a class="pencil" href="{}" aria-label="Edit {}">'
+    '<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" fill="none" stroke="currentColor">'
+    '<path d="M2.5 13.5l.7-3.2 7.6-7.6 2.5 2.5-7.6 7.6z M9.3 4.2l2.5 2.5"/></svg></a>'
+)
 View = Callable[..., HttpResponse]
 TONES = {"draft": "warn", "active": "good", "paused": "", "failed": "bad"}
 
 
 @admin.register(MailServer)
 class MailServerAdmin(Base):
-    list_display = ("name", "address", "state", "last_fetch", "fills")
+    list_display = ("name", "address", "state", "last_fetch", "fills", "edit")
     list_display_links = ("name",)
     list_select_related = ("template",)
     search_fields = ("name", "address")
@@ -118,6 +123,10 @@ class MailServerAdmin(Base):
     @admin.display(description="Template")
     def fills(self, server: MailServer) -> str:
         return str(server.template) if server.template else "none yet"
+
+    @admin.display(description="Edit")
+    def edit(self, server: MailServer) -> SafeString:
+        return format_html(PENCIL, step_url("connection", server), server)
 
     def _load(self, request: HttpRequest, pk: object) -> MailServer:
         server = self.get_object(request, str(pk))

@@ -16,7 +16,7 @@ from django.template.response import TemplateResponse
 from mailchannel.admin.answers import AnswersStep
 from mailchannel.admin.connection import ConnectionStep
 from mailchannel.admin.folders import FoldersStep
-from mailchannel.admin.probe import Probe, create_folders, list_folders, try_connection
+from mailchannel.admin.probe import Probe, closed_mailbox, create_folders, list_folders, try_connection
 from mailchannel.admin.routes import step_url
 from mailchannel.admin.senders import SendersStep
 from mailchannel.admin.step import Step
@@ -111,6 +111,8 @@ def _save(admin: MailServerAdmin, request: HttpRequest, server: MailServer, step
     form = step(request.POST, instance=_edited(server), complete=going_on or live)
     if not form.is_valid():
         return show(admin, request, form)
+    if going_on and isinstance(form, ConnectionStep) and (closed := closed_mailbox(request, form)):
+        return show(admin, request, form, closed)
     place = SLUGS.index(step.slug)
     advanced = going_on and server.reached <= place
     added, changes = server.pk is None, form.changes()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.cache import cache
 from django.test import Client
 
 from mailchannel.models import MailServer
@@ -16,6 +17,12 @@ from tests.servers.smtp import SmtpSink
 from tickets.models import TicketTemplate
 
 BASE = "/admin/mailchannel/mailserver"
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted() -> None:
+    """How often somebody looked at a mailbox is remembered for a minute, also from one test to the next."""
+    cache.clear()
 
 
 @pytest.fixture

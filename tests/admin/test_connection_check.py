@@ -260,3 +260,33 @@ def test_the_review_page_tests_what_is_saved(administrator: Client, ready: MailS
     assert "“INBOX” holds 1 mail" in html
     assert "Not there yet: “Processed”, “Failed”, “Ignored”." in html
     assert dovecot.uids() == ["1"]
+
+
+@pytest.mark.req("S2-15", "S2-03")
+def test_nobody_goes_on_before_the_mailbox_opens(administrator: Client, typed: dict[str, Any]) -> None:
+    html = administrator.post(f"{BASE}/add/", {**typed, "password": "wrong", "_next": "1"}).content.decode()
+
+    assert "did not accept" in html.split('id="id_password_error">')[1].split("</p>")[0]
+    assert not MailServer.objects.exists()
+
+    answer = administrator.post(f"{BASE}/add/", {**typed, "_next": "1"})
+    server = MailServer.objects.get()
+    assert answer["Location"] == f"{BASE}/{server.pk}/folders/"
+
+    html = administrator.post(
+        f"{BASE}/{server.pk}/connection/", {**typed, "password": "wrong", "_next": "1"}
+    ).content.decode()
+    assert "did not accept" in html
+    assert MailServer.objects.get().secrets["password"] == typed["password"]
+
+
+def test_a_mailbox_that_does_not_open_can_be_kept_as_a_draft(administrator: Client, typed: dict[str, Any]) -> None:
+    administrator.post(f"{BASE}/add/", {**typed, "password": "wrong", "_save": "1"})
+
+    assert MailServer.objects.get().reached == 0
+
+
+def test_trouble_with_sending_keeps_nobody_from_going_on(administrator: Client, typed: dict[str, Any]) -> None:
+    administrator.post(f"{BASE}/add/", {**typed, "sending-port": "1", "_next": "1"})
+
+    assert MailServer.objects.get().reached == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -297,3 +298,27 @@ def test_a_changed_template_shows_its_fields_with_everything_that_was_typed(
     assert "Affected system" in html
     assert '<option value="sender_name" selected>' in html
     assert 'aria-invalid="true"' not in html
+
+
+@pytest.mark.req("S2-02", "S3-06", "S0-35")
+def test_the_list_adds_a_mail_server_and_edits_each_by_its_pencil(administrator: Client, published: MailServer) -> None:
+    html = page(administrator, f"{BASE}/")
+
+    assert f'href="{BASE}/add/">Add new mail server</a>' in html
+    assert f'href="{BASE}/{published.pk}/connection/" aria-label="Edit Support"' in html
+
+
+@pytest.mark.req("S2-02")
+def test_whoever_may_not_add_is_offered_no_button(signed_in: Callable[..., Client]) -> None:
+    assert "Add new mail server" not in page(signed_in("view_mailserver"), f"{BASE}/")
+
+
+@pytest.mark.req("S3-18")
+def test_a_step_can_be_saved_without_going_on(administrator: Client, draft: MailServer, typed: dict[str, Any]) -> None:
+    answer = administrator.post(
+        f"{BASE}/{draft.pk}/connection/", {**typed, "password": "", "max_tries": "7", "_save": "1"}
+    )
+
+    draft.refresh_from_db()
+    assert answer["Location"] == f"{BASE}/{draft.pk}/connection/"
+    assert (draft.max_tries, draft.reached) == (7, 1)

@@ -401,7 +401,7 @@ def test_a_wrong_password_is_shown_and_the_mail_server_rests(dovecot: Mailbox, n
 
 
 def test_a_pause_made_while_the_connection_failed_stays(dovecot: Mailbox, new_server: NewServer) -> None:
-    server = new_server(dovecot, max_tries=1)
+    new_server(dovecot, max_tries=1)
     loaded = MailServer.objects.get()
     MailServer.objects.update(status="paused")
 

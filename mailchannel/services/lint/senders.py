@@ -61,7 +61,7 @@ def shut_out(draft: Draft) -> Iterator[Remark]:
     allowed = draft.channel.allowed_domains
     if allowed:
         lost = [who for who in draft.history.customers if not _may_write(who, allowed)]
-        yield from _lost(draft, lost, "allowed_domains", "“Allowed domains” lacks the domains of")
+        yield from _lost(draft, lost, "allowed_domains", "“Approved domains” lacks the domains of")
     blocked = draft.accept["blocked_senders"]
     yield from _lost(
         draft,
@@ -78,7 +78,7 @@ def misspelt(draft: Draft) -> Iterator[Remark]:
     for listed in draft.channel.allowed_domains:
         for domain in frequent if listed not in seen else ():
             if domain not in draft.channel.allowed_domains and one_letter_apart(listed, domain):
-                text = f"“Allowed domains”: did you mean {domain}? Nobody writes from {listed}."
+                text = f"“Approved domains”: did you mean {domain}? Nobody writes from {listed}."
                 yield _remark("allowed_domains", text)
 
 
@@ -89,7 +89,7 @@ def narrow(draft: Draft) -> Iterator[Remark]:
         if pattern.startswith("*.") and pattern[2:] not in allowed:
             yield _remark(
                 "allowed_domains",
-                f"“Allowed domains”: {pattern} means what lies below {pattern[2:]}, not {pattern[2:]} itself.",
+                f"“Approved domains”: {pattern} means what lies below {pattern[2:]}, not {pattern[2:]} itself.",
             )
     accept = draft.accept
     if not accept["new_tickets_enabled"] and not accept["new_tickets_exceptions"]:
