@@ -18,7 +18,7 @@ from django.utils import timezone
 from mailchannel.admin.routes import step_url
 from mailchannel.models import FetchRun, FolderMapping, InboundMail, MailServer
 from mailchannel.models.secrets import SecretUnreadable
-from mailchannel.services import audit, debug, error_reports, fail_folder, trouble
+from mailchannel.services import audit, back_to_inbox, debug, error_reports, fail_folder, trouble
 
 if TYPE_CHECKING:
     from mailchannel.admin.server import MailServerAdmin
@@ -84,7 +84,7 @@ def put_back(admin: MailServerAdmin, request: HttpRequest, server: MailServer) -
         raise PermissionDenied
     rows = fail_folder.failed(server).only("pk").order_by("pk")
     named = request.POST.get("mail", "")
-    result = fail_folder.put_back(server, rows.filter(pk=named) if named.isdecimal() else rows, by=request.user)
+    result = back_to_inbox.put_back(server, rows.filter(pk=named) if named.isdecimal() else rows, by=request.user)
     tell = messages.warning if result.error or result.left or result.gone else messages.success
     tell(request, " ".join(result.sentences))
     return redirect("admin:mailchannel_mailserver_failed", server.pk)

@@ -15,7 +15,7 @@ import pytest
 from mailchannel.kernel.failpoints import NAMES, VARIABLE
 from mailchannel.kernel.types import ParsedMail
 from mailchannel.models import InboundMail, MailServer
-from mailchannel.services import fail_folder, sandbox
+from mailchannel.services import back_to_inbox, fail_folder, sandbox
 from mailchannel.services import settle as settling
 from mailchannel.services.fetch import fetch
 from mailchannel.services.push import accept
@@ -240,7 +240,7 @@ def test_killed_while_a_failed_mail_is_put_back(
     assert put_back_in_a_process(command_environment, f"{failpoint}:1:kill") == -signal.SIGKILL
     for _ in range(2):
         if repeated or not Ticket.objects.exists():  # the mail still waits for somebody to press the button
-            fail_folder.put_back(server, fail_folder.failed(server), by=None)
+            back_to_inbox.put_back(server, fail_folder.failed(server), by=None)
         report = fetch(MailServer.objects.get(), wait=5)
 
     assert report.error == ""
@@ -261,7 +261,7 @@ def test_killed_while_a_mail_that_was_put_back_is_fetched(
 ) -> None:
     server = new_server(dovecot)
     make_one_fail(server, dovecot, monkeypatch)
-    fail_folder.put_back(server, fail_folder.failed(server), by=None)
+    back_to_inbox.put_back(server, fail_folder.failed(server), by=None)
 
     assert fetch_in_a_process(command_environment, f"{failpoint}:1:kill") == -signal.SIGKILL
     report = fetch(MailServer.objects.get(), wait=5)
@@ -303,9 +303,9 @@ import os, django
 os.environ["DJANGO_SETTINGS_MODULE"] = "helpdesk.settings"
 django.setup()
 from mailchannel.models import MailServer
-from mailchannel.services import fail_folder
+from mailchannel.services import back_to_inbox, fail_folder
 server = MailServer.objects.get()
-fail_folder.put_back(server, fail_folder.failed(server), by=None)
+back_to_inbox.put_back(server, fail_folder.failed(server), by=None)
 """
 
 

@@ -18,7 +18,7 @@ from django.db import connection
 
 from mailchannel.kernel.types import ParsedMail
 from mailchannel.models import Alert, ErrorReport, InboundMail, MailServer, OutboundMail
-from mailchannel.services import error_reports, fail_folder, publish, readiness
+from mailchannel.services import back_to_inbox, error_reports, fail_folder, publish, readiness
 from mailchannel.services import settle as settling
 from mailchannel.services.fetch import fetch
 from mailchannel.services.health import snapshot
@@ -192,7 +192,7 @@ def test_mails_put_back_are_judged_anew_and_the_counter_falls_to_nothing(
     before = list(InboundMail.objects.values_list("pk", flat=True))
     mend()
 
-    result = fail_folder.put_back(server, fail_folder.failed(server), by=agent)
+    result = back_to_inbox.put_back(server, fail_folder.failed(server), by=agent)
 
     assert (len(result.moved), result.gone, result.left, result.error) == (2, (), (), "")
     assert (dovecot.mails("Failed"), len(dovecot.mails("INBOX")), fail_folder.count(server)) == ([], 2, 0)
@@ -214,7 +214,7 @@ def test_a_mail_that_fails_again_comes_back_to_the_fail_folder(
     dovecot.deliver(poison())
     fetch(server)
 
-    fail_folder.put_back(server, fail_folder.failed(server), by=agent)
+    back_to_inbox.put_back(server, fail_folder.failed(server), by=agent)
     report = fetch(server)
 
     assert (report.failed, fail_folder.count(server), InboundMail.objects.count()) == (1, 1, 1)
@@ -232,7 +232,7 @@ def test_a_mail_removed_by_hand_is_named_and_judged_from_our_copy(
     dovecot.remove(dovecot.uids("Failed")[0], "Failed")
     mend()
 
-    result = fail_folder.put_back(server, fail_folder.failed(server), by=agent)
+    result = back_to_inbox.put_back(server, fail_folder.failed(server), by=agent)
 
     assert any("No longer in the fail folder" in said and said.endswith("“poison 1”.") for said in result.sentences)
     fetch(server)
@@ -253,7 +253,7 @@ def test_a_mail_that_was_never_moved_is_judged_from_our_copy(
         fetch(server)
     mend()
 
-    result = fail_folder.put_back(server, fail_folder.failed(server), by=agent)
+    result = back_to_inbox.put_back(server, fail_folder.failed(server), by=agent)
     fetch(server)
 
     assert len(result.judged) == 1
@@ -272,7 +272,7 @@ def test_only_the_mail_that_is_meant_is_put_back_among_mails_that_look_like_it(
     fetch(server)
     wanted = InboundMail.objects.order_by("pk")[1]
 
-    fail_folder.put_back(server, [wanted], by=agent)
+    back_to_inbox.put_back(server, [wanted], by=agent)
 
     (back,) = dovecot.mails("INBOX")
     assert b"reading 1" in back
@@ -286,8 +286,8 @@ def test_pressing_twice_puts_it_back_once(dovecot: Mailbox, new_server: NewServe
     fetch(server)
     mend()
 
-    fail_folder.put_back(server, fail_folder.failed(server), by=agent)
-    again = fail_folder.put_back(server, fail_folder.failed(server), by=agent)
+    back_to_inbox.put_back(server, fail_folder.failed(server), by=agent)
+    again = back_to_inbox.put_back(server, fail_folder.failed(server), by=agent)
 
     assert "waits for the next fetch" in again.sentences[0]
     assert len(dovecot.mails("INBOX")) == 1
@@ -303,12 +303,12 @@ def test_a_mail_that_was_put_back_and_then_removed_is_judged_from_our_copy(
     dovecot.deliver(poison())
     fetch(server)
     mend()
-    fail_folder.put_back(server, fail_folder.failed(server), by=agent)
+    back_to_inbox.put_back(server, fail_folder.failed(server), by=agent)
     dovecot.remove(dovecot.uids("INBOX")[0])
     fetch(server)
     assert outcomes() == ["failed"]
 
-    fail_folder.put_back(server, fail_folder.failed(server), by=agent)
+    back_to_inbox.put_back(server, fail_folder.failed(server), by=agent)
     fetch(server)
 
     assert (outcomes(), Ticket.objects.count()) == (["opened"], 1)
@@ -325,7 +325,7 @@ def test_a_mail_too_large_is_read_whole_after_the_limit_was_raised(
     assert InboundMail.objects.get().reason == "failed.too_big"
     server.update(acceptance={"largest_mail_mb": 5})
 
-    fail_folder.put_back(server, fail_folder.failed(server), by=agent)
+    back_to_inbox.put_back(server, fail_folder.failed(server), by=agent)
     fetch(server)
 
     row = InboundMail.objects.get()
@@ -342,7 +342,7 @@ def test_headers_alone_are_not_judged_and_the_mail_is_named(
     fetch(server)
     dovecot.remove(dovecot.uids("Failed")[0], "Failed")
 
-    result = fail_folder.put_back(server, fail_folder.failed(server), by=agent)
+    result = back_to_inbox.put_back(server, fail_folder.failed(server), by=agent)
 
     assert (result.moved, result.judged, result.gone) == ((), (), ())
     assert "“big” stays as it is" in result.sentences[0]
@@ -365,7 +365,7 @@ def test_a_mail_that_ended_a_process_is_tried_in_another_one_when_it_comes_back(
         return parse(raw, size=size)
 
     monkeypatch.setattr(settling, "parse", deadly)
-    fail_folder.put_back(server, fail_folder.failed(server), by=agent)
+    back_to_inbox.put_back(server, fail_folder.failed(server), by=agent)
     fetch(server)
 
     assert InboundMail.objects.get().reason == "failed.died"
@@ -381,7 +381,7 @@ def test_nothing_is_moved_while_the_mailbox_is_being_fetched(
     monkeypatch.setattr(fail_folder, "WAIT", 0)
 
     with hold(server.pk):
-        result = fail_folder.put_back(server, fail_folder.failed(server), by=agent)
+        result = back_to_inbox.put_back(server, fail_folder.failed(server), by=agent)
 
     assert "being fetched" in result.error
     assert len(dovecot.mails("Failed")) == 1
@@ -392,7 +392,7 @@ def test_a_mail_that_was_processed_is_never_put_back(dovecot: Mailbox, new_serve
     dovecot.deliver(letter())
     fetch(server)
 
-    result = fail_folder.put_back(server, InboundMail.objects.all(), by=agent)
+    result = back_to_inbox.put_back(server, InboundMail.objects.all(), by=agent)
 
     assert result.sentences == ["There was nothing to put back."]
     assert (len(dovecot.mails("Processed")), Ticket.objects.count()) == (1, 1)
