@@ -22,6 +22,8 @@ from tests.admin.conftest import BASE
 from tests.fixtures import NewServer
 from tickets.api import Message, Opening, open_ticket
 
+pytestmark = pytest.mark.slow
+
 SignIn = Callable[..., Client]
 SECRETS = {"password": "mailbox-secret-one", "sending.password": "sending-secret-two"}
 PAGES = ("connection/", "folders/", "senders/", "ticket/", "answers/", "review/", "versions/", "history/")

@@ -16,6 +16,8 @@ from tests.admin.conftest import BASE
 from tests.broken_settings import BROKEN, IN_ORDER, put_in_order
 from tests.fixtures import NewServer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server(new_server: NewServer) -> MailServer:

@@ -18,6 +18,8 @@ from tests.servers.faulty import Stall
 from tests.servers.fixtures import NewMailbox, NewProxy, NewScript
 from tests.servers.mailbox import Mailbox
 
+pytestmark = pytest.mark.slow
+
 MAILS = [b"Subject: %d\r\n\r\n" % number + b"%d" % number * 3000 + b"\r\n" for number in range(3)]
 REFS = [MessageRef("INBOX", key, "7") for key in ("5", "6")]
 

@@ -26,8 +26,8 @@ def take_in(server: MailServer, *raws: bytes) -> list[InboundMail]:
 
 @pytest.fixture
 def server(new_server: NewServer) -> MailServer:
-    """Reads mail for support@example.com and lets everybody write."""
-    return new_server()
+    """Reads mail for support@example.com and lets everybody write, the same words again included."""
+    return new_server(acceptance={"duplicate_window_minutes": 0})
 
 
 @pytest.fixture

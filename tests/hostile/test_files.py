@@ -16,7 +16,7 @@ from tests.hostile.conftest import Receive
 from tests.hostile.mails import cases, file, multipart, text, with_file
 from tickets.models import Attachment, Ticket
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 CONTENT = b"just words\n"
 

@@ -14,7 +14,7 @@ from tests.hostile.conftest import Receive, take_in
 from tests.hostile.mails import cases, file, from_header, html, mail, multipart, part, text
 from tickets.models import Attachment, Ticket
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 #: Would keep a regular expression busy for ever.
 CATASTROPHE = "^(a+)+$"

@@ -15,7 +15,7 @@ from tests.hostile.conftest import Receive, take_in
 from tests.hostile.mails import cases, from_header, mail
 from tickets.models import Ticket
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 NOBODY = "rejected.sender_unreadable"
 WRONG_DOMAIN = "rejected.domain"

@@ -18,7 +18,7 @@ from tests.hostile.conftest import Receive, take_in
 from tests.hostile.mails import CRLF, cases, file, mail, multipart, part, text, together, with_file
 from tickets.models import Attachment, Ticket
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 ERROR_PAGE = b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body>nginx: try later</body></html>\n"
 NOISE = {

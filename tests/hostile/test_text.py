@@ -17,7 +17,7 @@ from tests.hostile.mails import cases, file, from_header, html, mail, multipart,
 from tests.hostile.reading import storable
 from tickets.models import Ticket
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 def check_stored(row: InboundMail, raw: bytes) -> Ticket:

@@ -14,6 +14,8 @@ from mailchannel.models import InboundMail
 from tests.fixtures import NewServer
 from tests.running.processes import ROOT, environment, manage
 
+pytestmark = pytest.mark.slow
+
 READ_ELSEWHERE = {"PORT", VARIABLE}
 
 

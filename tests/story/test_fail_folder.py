@@ -378,7 +378,7 @@ def test_nothing_is_moved_while_the_mailbox_is_being_fetched(
     server = new_server(dovecot)
     dovecot.deliver(poison())
     fetch(server)
-    monkeypatch.setattr(fail_folder, "WAIT", 0)
+    monkeypatch.setattr(back_to_inbox, "WAIT", 0)
 
     with hold(server.pk):
         result = back_to_inbox.put_back(server, fail_folder.failed(server), by=agent)

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from tests.hostile.mutation import TOKENS, mutated
 from tests.hostile.reading import read
 
+pytestmark = pytest.mark.slow
+
 SEEDS = [path.read_bytes() for path in sorted((Path(__file__).parent.parent / "corpus").glob("*.eml"))]
 TIMES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "1"))
 
