@@ -35,8 +35,8 @@ test-sqlite: install-dev
 
 # Of the hostile mails those with text that SQLite would store and PostgreSQL refuses.
 test-postgres: install-dev
-	scripts/with-postgres $(BIN)/python -m pytest -m "not browser" tests/story tests/contract tests/admin \
-		tests/hostile/test_text.py tests/hostile/test_files.py
+	scripts/with-postgres $(BIN)/python -m pytest -n $(WORKERS_FOR_TESTS) --dist loadfile -m "not browser" \
+		tests/story tests/contract tests/admin tests/hostile/test_text.py tests/hostile/test_files.py
 
 check: install-dev
 	$(BIN)/ruff check .

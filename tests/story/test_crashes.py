@@ -21,6 +21,7 @@ from mailchannel.services.fetch import fetch
 from mailchannel.services.push import accept
 from tests.fixtures import NewServer
 from tests.letters import letter
+from tests.servers.fixtures import Failpoint
 from tests.servers.mailbox import Mailbox
 from tickets.models import Ticket
 
@@ -106,7 +107,7 @@ def test_killed_at_one_point_after_the_other_in_one_mailbox(
 
 
 def test_a_mail_whose_reader_dies_is_set_aside_and_the_others_go_on(
-    dovecot: Mailbox, new_server: NewServer, monkeypatch: pytest.MonkeyPatch
+    dovecot: Mailbox, new_server: NewServer, monkeypatch: pytest.MonkeyPatch, failpoint: Failpoint
 ) -> None:
     """The first run died while settling (the attempts are counted); now the poison kills the child as well."""
     server = new_server(dovecot)
@@ -118,9 +119,9 @@ def test_a_mail_whose_reader_dies_is_set_aside_and_the_others_go_on(
             os.kill(os.getpid(), signal.SIGKILL)
         return parse(raw, size=size)
 
-    with monkeypatch.context() as first_run:
-        first_run.setenv(VARIABLE, "settle.attempt_committed:1:raise")
-        assert fetch(server).error
+    failpoint("settle.attempt_committed:1:raise")
+    assert fetch(server).error
+    monkeypatch.delenv(VARIABLE)
     monkeypatch.setattr(settling, "parse", deadly)
     report = fetch(server)
 
