@@ -33,9 +33,10 @@ def send(desk: Client, ticket: Ticket, **fields: Any) -> Any:
 
 @pytest.mark.req("S1-35")
 def test_the_page_shows_the_ticket_and_where_it_came_from(desk: Client, new_ticket: NewTicket) -> None:
-    page = content(desk, new_ticket("VPN drops", text="Every hour."))
+    ticket = new_ticket("VPN drops", text="Every hour.")
+    page = content(desk, ticket)
 
-    for piece in ("VPN drops", "HD-10", "Anna Weber", "anna@example.com", "Every hour.", "via Email", "Incident"):
+    for piece in ("VPN drops", ticket.number, "Anna Weber", "anna@example.com", "Every hour.", "via Email", "Incident"):
         assert piece in page
 
 
