@@ -29,13 +29,17 @@ test: install-dev
 	@$(MAKE) --no-print-directory test-postgres
 	@$(MAKE) --no-print-directory test-sqlite
 
-# A file's tests share servers and processes, so a file stays with one worker.
+# A file's tests share servers and processes, so a file stays with one worker. Files begin in the order of their names,
+# not those of many tests first: the few tests that drive a browser take longest. A worker that dies is not replaced, as
+# its test would kill the next one, too.
+TOGETHER := -n $(WORKERS_FOR_TESTS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0
+
 test-sqlite: install-dev
-	$(BIN)/python -m pytest -n $(WORKERS_FOR_TESTS) --dist loadfile
+	$(BIN)/python -m pytest $(TOGETHER)
 
 # Of the hostile mails those with text that SQLite would store and PostgreSQL refuses.
 test-postgres: install-dev
-	scripts/with-postgres $(BIN)/python -m pytest -n $(WORKERS_FOR_TESTS) --dist loadfile -m "not browser" \
+	scripts/with-postgres $(BIN)/python -m pytest $(TOGETHER) -m "not browser" \
 		tests/story tests/contract tests/admin tests/hostile/test_text.py tests/hostile/test_files.py
 
 check: install-dev
@@ -46,7 +50,7 @@ check: install-dev
 	$(BIN)/lint-imports
 	$(BIN)/djlint --quiet --lint templates
 	$(CHECK_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/python -m pytest -n $(WORKERS_FOR_TESTS) --dist loadfile -m "not slow and not browser and not dovecot"
+	$(BIN)/python -m pytest $(TOGETHER) -m "not slow and not browser and not dovecot"
 
 .env:
 	@$(PYTHON) scripts/make-env .env

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from pytest_timeout import Settings
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes a second a login
 
 pytest_plugins = ["tests.servers.fixtures", "tests.fixtures"]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """A clock of its own for what ends a test: that of the test stops for good when the test fails."""
+    seconds = float(item.config.getini("timeout"))
+    clock = item.config.hook
+    clock.pytest_timeout_cancel_timer(item=item)
+    clock.pytest_timeout_set_timer(item=item, settings=Settings(seconds, "signal", False, False))
+    return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ class Stranger(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.asked: list[str] = []
+        self.names: set[str] = set()  # under which it was asked: it has every name below its own
         self.connections = 0
         self.host = f"stranger.example:{self.server_port}"  # the browser is told where it lies, see conftest
         self.url = f"http://{self.host}"
@@ -30,9 +31,10 @@ class Stranger(ThreadingHTTPServer):
             self.connections += 1
         return connection
 
-    def note(self, request: str) -> None:
+    def note(self, request: str, name: str) -> None:
         with self.changed:
             self.asked.append(request)
+            self.names.add(name.partition(":")[0])
             self.changed.notify_all()
 
     def is_asked(self, *, beyond: int = 0) -> bool:
@@ -45,7 +47,7 @@ class _Answer(BaseHTTPRequestHandler):
     server: Stranger
 
     def do_GET(self) -> None:
-        self.server.note(f"{self.command} {self.path}")
+        self.server.note(f"{self.command} {self.path}", self.headers.get("Host", ""))
         self.send_response(200)
         self.send_header("Content-Type", "image/png")
         self.send_header("Cache-Control", "no-store")  # or a second try would go unseen

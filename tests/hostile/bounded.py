@@ -1,7 +1,8 @@
 """Work with a budget, done in a child process that its own limits stop: a hostile mail cannot stop the tests.
 
-CPU seconds, not time on the wall, so that a busy machine changes nothing. Memory is what the child needed on top of
-what it inherited.
+CPU seconds, not time on the wall, so that a busy machine changes nothing; only a child that waits instead of working,
+for a lock that was held when it was forked, is ended by the clock. Memory is what the child needed on top of what it
+inherited.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import ctypes
 import os
 import pickle
 import resource
+import select
 import signal
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +30,8 @@ from tests.hostile.reading import ONCE, ask, read, storable
 T = TypeVar("T")
 #: Above the bound that is asserted, so that a test says by how much it was missed.
 ROOM = 4
+#: Seconds on the wall, more than any work here may take on the slowest of machines.
+PATIENCE = 120
 
 
 @dataclass(frozen=True)
@@ -88,13 +93,29 @@ def measured(work: Callable[[], T], *, seconds: float, megabytes: float) -> Done
         os.close(reading)
         _child(work, writing, seconds=seconds, megabytes=megabytes)
     os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        answer = pipe.read()
+    try:
+        answer = _said(reading)
+    except BaseException:  # among them the clock of the whole test
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
     _, status = os.waitpid(pid, 0)
     assert not os.WIFSIGNALED(status), f"the reader died: {signal.Signals(os.WTERMSIG(status)).name}"
     raised, done = pickle.loads(answer)
     assert not raised, raised
     return done
+
+
+def _said(reading: int) -> bytes:
+    """What the child has written when it ends."""
+    deadline = time.monotonic() + PATIENCE
+    pieces = []
+    with os.fdopen(reading, "rb", buffering=0) as pipe:
+        while select.select([pipe], [], [], max(deadline - time.monotonic(), 0))[0]:
+            pieces.append(pipe.read(65_536))
+            if not pieces[-1]:
+                return b"".join(pieces)
+    raise AssertionError(f"the reader neither worked nor ended in {PATIENCE} s")
 
 
 def _child(work: Callable[[], T], writing: int, *, seconds: float, megabytes: float) -> NoReturn:
@@ -112,8 +133,8 @@ def _limit(*, seconds: float, megabytes: float) -> None:
     addressed = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     memory = addressed + int(ROOM * megabytes * 1e6) + 100_000_000
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    time = int(ROOM * seconds) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (time, time + 1))
+    cpu = int(ROOM * seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
