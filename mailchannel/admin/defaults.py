@@ -47,10 +47,9 @@ class DefaultsForm(Form):
             if isinstance(field, LinesField):
                 field.check = partial(validation.each, check)
 
-    def changed(self, specs: Iterable[FieldSpec]) -> list[str]:
-        """Labels of the settings among these that were changed."""
-        names = {spec.name for spec in specs}
-        return [str(self.fields[name].label).lower() for name in self.changed_data if name in names]
+    def changed(self, specs: Iterable[FieldSpec]) -> bool:
+        """Whether one of these settings was changed."""
+        return any(spec.name in self.changed_data for spec in specs)
 
     def values(self, specs: Iterable[FieldSpec]) -> dict[str, Any]:
         return {spec.name: self.cleaned_data[spec.name] for spec in specs}

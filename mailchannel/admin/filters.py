@@ -6,7 +6,7 @@ They load no more than names: a mail server's row also holds its secrets.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -166,17 +166,17 @@ TYPED = (SenderFilter, SubjectFilter, MessageIdFilter, SinceFilter, UntilFilter)
 
 
 def moment(text: str, *, last: bool) -> datetime | None:
-    """A day or a minute, in local time; `last` takes all of it. None for what is neither."""
+    """A day or a minute, in local time; `last` takes all of it. None for what is neither, or no date in UTC."""
     try:
         day = parse_date(text)
         found = datetime.combine(day, time.max if last else time.min) if day else parse_datetime(text)
-    except ValueError:
+        if found is None:
+            return None
+        if last and not day and found.second == 0:
+            found = found.replace(second=59, microsecond=999_999)
+        return (found if timezone.is_aware(found) else timezone.make_aware(found)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    if found is None:
-        return None
-    if last and not day and found.second == 0:
-        found = found.replace(second=59, microsecond=999_999)
-    return found if timezone.is_aware(found) else timezone.make_aware(found)
 
 
 def found_anywhere(queryset: QuerySet[InboundMail], words: str, request: HttpRequest) -> QuerySet[InboundMail]:

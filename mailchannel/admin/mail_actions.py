@@ -77,7 +77,7 @@ def _do(request: HttpRequest, mail: InboundMail, service: Service) -> Judged:
 
 
 def judge_many(request: HttpRequest, mails: QuerySet[InboundMail], service: Service) -> None:
-    """The first MOST_AT_ONCE of them, oldest first, so that an answer finds the ticket of what it answers."""
+    """The oldest MOST_AT_ONCE of them, in order, so that an answer finds the ticket of what it answers."""
     counts: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     rows = list(mails.order_by("pk")[: MOST_AT_ONCE + 1])
@@ -91,7 +91,10 @@ def judge_many(request: HttpRequest, mails: QuerySet[InboundMail], service: Serv
     for text, number in refused.most_common(5):
         messages.error(request, f"{number}: {text}" if number > 1 else text)
     if len(rows) > MOST_AT_ONCE:
-        messages.warning(request, f"The first {MOST_AT_ONCE} were done. Press once more for the others.")
+        messages.warning(
+            request,
+            f"Only the oldest {MOST_AT_ONCE} were done. Narrow the list down to the others, for example by time.",
+        )
 
 
 def allow(admin: InboundMailAdmin, request: HttpRequest, mail: InboundMail) -> HttpResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -22,8 +23,9 @@ _COLUMNS: Final = (
     *("received_at", "outcome", "reason", "because", "sender", "subject", "message_id"),
     *("ticket_id", "server__name", "filed_to", "size", "version"),
 )
-#: What a spreadsheet takes for the beginning of a formula, also behind blanks.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+#: What a spreadsheet takes for the beginning of a formula, also behind blanks; and behind a semicolon, which parts the
+#: cells of a CSV file wherever the comma is for decimals, whatever stands in quotes.
+_FORMULA: Final = re.compile(r"(^|;)(?=[ \xa0]*[=+\-@\t\r\n＝＋－＠])")
 
 
 class _Echo:
@@ -43,9 +45,8 @@ def download(rows: QuerySet[InboundMail]) -> StreamingHttpResponse:
 
 
 def inert(value: object) -> str:
-    """Text that stays text: a leading sign gets an apostrophe in front."""
-    text = str(value)
-    return f"'{text}" if text.lstrip(" \xa0").startswith(_FORMULA) else text
+    """Text that stays text: a sign that would begin a formula gets an apostrophe in front."""
+    return _FORMULA.sub(r"\1'", str(value))
 
 
 def _lines(rows: QuerySet[InboundMail]) -> Iterator[str]:

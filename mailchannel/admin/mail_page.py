@@ -15,7 +15,7 @@ from mailchannel.admin import mail_actions
 from mailchannel.admin.trace import CHOSEN, TONES, sections, version_url
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.models import InboundMail, RawMail
-from mailchannel.services import audit, judge_again, reading, whereabouts
+from mailchannel.services import audit, fail_folder, judge_again, reading, whereabouts
 from mailchannel.services.restore import CannotRestore
 from mailchannel.services.restore import restore as restore_file
 
@@ -106,7 +106,7 @@ def _raw(request: HttpRequest, mail: InboundMail, what: str) -> bytes:
 def _offers(request: HttpRequest, mail: InboundMail) -> dict[str, bool]:
     """Buttons of the page: what this person may do, and what can be done."""
     judges = mail_actions.may_judge(request)
-    failed = mail.outcome == Outcome.FAILED and mail.retry_at is None
+    failed = mail.outcome == Outcome.FAILED and not fail_folder.waits_in_inbox(mail.server, mail)
     return {
         "offer_judge": judges and not judge_again.why_not(mail, accept=False),
         "offer_accept": judges and not judge_again.why_not(mail, accept=True),

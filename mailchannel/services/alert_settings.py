@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.db import transaction
+
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
 from mailchannel.models import MailDefaults
 from mailchannel.services import audit
@@ -64,22 +66,12 @@ def current() -> dict[str, Any]:
     return with_defaults(ALERT_SPECS, MailDefaults.current().alerts)
 
 
+@transaction.atomic
 def save(values: Mapping[str, Any], *, by: Person | None) -> None:
     """In force at once, for every mail server."""
     row = MailDefaults.current()
     before, after = with_defaults(ALERT_SPECS, row.alerts), with_defaults(ALERT_SPECS, values)
-    changed = [
-        f"{spec.label.lower()}: {_shown(before[spec.name])} → {_shown(after[spec.name])}"
-        for spec in ALERT_SPECS
-        if before[spec.name] != after[spec.name]
-    ]
     row.alerts = dict(values)
     row.save()
-    if changed:
-        audit.record(row, by=by, message=f"Changed {', '.join(changed)}.")
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value) or "nothing"
+    if changes := audit.differences(ALERT_SPECS, before, after):
+        audit.record(row, by=by, message=f"Changed {audit.listed(changes)}.")

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin, User
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -26,8 +27,8 @@ from mailchannel.services.notices import MOST_ALERTS, alerts_within_an_hour, mai
 from mailchannel.services.outbox import queue
 
 Kind = Alert.Kind
-#: Causes of mails to the team, in the outbox; a number follows.
-FAILED_MAIL, TROUBLE, ALERT = "failed mail", "trouble of server", "alert"
+#: Causes of mails to the team, in the outbox; the number of the alert or of the mail server follows.
+ALERT, FAILED_MAIL, FETCHING, AGAIN = "alert", "failed mail of alert", "fetching of server", "server is back"
 LONGEST_SAYING = 1000  # characters of an error, which a stranger's mail may have caused
 
 
@@ -48,7 +49,12 @@ def ring(server: MailServer, kind: Kind, text: str) -> Alert:
 
 def end(server: MailServer, *kinds: Kind) -> int:
     """The trouble is over; the alerts stay listed. How many were open."""
-    return Alert.objects.filter(server=server, kind__in=kinds, ended_at=None).update(ended_at=timezone.now())
+    over = Alert.objects.filter(server=server, kind__in=kinds, ended_at=None)
+    keys = list(over.values_list("pk", flat=True))
+    if not keys:
+        return 0
+    _withdraw(keys)
+    return Alert.objects.filter(pk__in=keys).update(ended_at=timezone.now())
 
 
 def is_open(server: MailServer, kind: Kind) -> bool:
@@ -75,12 +81,11 @@ def mark_read(rows: Iterable[Alert], *, by: User) -> None:
             audit.record(alert.server, by=by, message=f"Marked as read: {alert.get_kind_display().lower()}.")
 
 
-def not_told_by_mail(alerts: Sequence[Alert]) -> dict[int, str]:
+def not_told_by_mail(alerts: Iterable[Alert]) -> dict[int, str]:
     """Alert → why its mail to the team has not left; without those whose mail has, or who needed none."""
-    causes = {f"{ALERT} {alert.pk}": alert.pk for alert in alerts}
-    mails = OutboundMail.objects.filter(kind=OutboundMail.Kind.ALERT, ticket=None, cause__in=causes).order_by("pk")
-    newest = {causes[cause]: (state, error) for cause, state, error in mails.values_list("cause", "state", "error")}
-    return {pk: error for pk, (state, error) in newest.items() if state != OutboundMail.State.SENT and error}
+    newest = _mails_about(alert.pk for alert in alerts).values("cause").annotate(newest=Max("pk")).values("newest")
+    unsent = OutboundMail.objects.filter(pk__in=newest).exclude(state=OutboundMail.State.SENT).exclude(error="")
+    return {int(cause.rpartition(" ")[2]): error for cause, error in unsent.values_list("cause", "error")}
 
 
 # --- What happens -------------------------------------------------------------------------------
@@ -93,7 +98,8 @@ def connection_failed(server: MailServer, error: str) -> None:
     if not rules["connection_alerts"] or count < rules["failure_threshold"]:
         server.update(unreachable=count)
         return
-    said = words.unreachable(server.name, server.address, server.failures, error[:LONGEST_SAYING])
+    times = max(server.failures, count)  # whoever publishes or resumes begins with no failures
+    said = words.unreachable(server.name, server.address, times, error[:LONGEST_SAYING])
     with transaction.atomic():
         _tell_all(server, Kind.UNREACHABLE, said)
         server.update(unreachable=0, told_unreachable=True)
@@ -109,15 +115,23 @@ def connection_works(server: MailServer) -> None:
     with transaction.atomic():
         end(server, Kind.UNREACHABLE)
         if server.told_unreachable and alert_settings.current()["connection_alerts"]:
-            mail_team(server, words.reachable_again(server.name, server.address), f"{TROUBLE} {server.pk}")
+            mail_team(server, words.reachable_again(server.name, server.address), f"{AGAIN} {server.pk}")
         if server.unreachable or server.told_unreachable:
             server.update(unreachable=0, told_unreachable=False)
 
 
 def fetching_failed(server: MailServer, said: str) -> None:
-    """The fetch itself failed, not the connection. The team is told once, not at every fetch."""
-    if said != server.last_error and alert_settings.current()["application_errors"]:
-        mail_team(server, words.fetching_failed(server.name, said[:LONGEST_SAYING]), f"{TROUBLE} {server.pk}")
+    """The fetch itself failed, not the connection. The team is told once until a fetch goes through, and at most once
+    an hour where trouble comes and goes.
+    """
+    if not alert_settings.current()["application_errors"]:
+        return
+    cause = f"{FETCHING} {server.pk}"
+    told = OutboundMail.objects.filter(kind=OutboundMail.Kind.ALERT, server=server, cause=cause)
+    if server.last_success_at:
+        told = told.filter(created__gte=min(server.last_success_at, timezone.now() - timedelta(hours=1)))
+    if not told.exists():
+        mail_team(server, words.fetching_failed(server.name, said[:LONGEST_SAYING]), cause)
 
 
 @transaction.atomic
@@ -125,14 +139,14 @@ def mail_failed(server: MailServer, row: InboundMail) -> None:
     """Call once for each mail that ended as failed, in the transaction that says so."""
     failed = InboundMail.objects.filter(server=server, outcome=Outcome.FAILED).count()
     many = "A mail" if failed <= 1 else f"{failed} mails"
-    ring(server, Kind.FAILED_MAIL, f"{many} could not be processed. The newest: {_said(row)}")
+    alert = ring(server, Kind.FAILED_MAIL, f"{many} could not be processed. The newest: {_said(row)}")
     if not (alert_settings.current()["application_errors"] and trouble.in_force(server)["notify_failed"]):
         return
     already = alerts_within_an_hour(server, FAILED_MAIL).count()
     if already < MOST_ALERTS:
         last = already == MOST_ALERTS - 1
         told = words.mail_failed(server.name, row.sender, row.subject, _said(row), last=last)
-        mail_team(server, told, f"{FAILED_MAIL} {row.pk}", page=mail_page(row))
+        mail_team(server, told, f"{FAILED_MAIL} {alert.pk}", page=mail_page(row))
 
 
 @transaction.atomic
@@ -174,7 +188,21 @@ def server_page(server: MailServer) -> str:
 
 def _tell_all(server: MailServer, kind: Kind, said: Words) -> None:
     alert = ring(server, kind, said.text)
+    _withdraw([alert.pk])
     mail_team(server, said, f"{ALERT} {alert.pk}")
+
+
+def _mails_about(alerts: Iterable[int]) -> QuerySet[OutboundMail]:
+    causes = [f"{cause} {pk}" for pk in alerts for cause in (ALERT, FAILED_MAIL)]
+    return OutboundMail.objects.filter(kind=OutboundMail.Kind.ALERT, ticket=None, cause__in=causes).order_by()
+
+
+def _withdraw(alerts: Iterable[int]) -> None:
+    """Mails about these alerts that could not leave are not tried any more: what they say is old. Else everything that
+    piled up would arrive at once, days later, as soon as sending works again.
+    """
+    waiting = _mails_about(alerts).filter(state=OutboundMail.State.QUEUED, attempts__gt=0)
+    waiting.update(state=OutboundMail.State.FAILED)
 
 
 def _letter(server: MailServer, said: Words, people: Sequence[str], page: str) -> Letter:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.models import FolderMapping, InboundMail, MailServer, RawMail
-from mailchannel.services import audit
+from mailchannel.services import audit, fail_folder
 from mailchannel.services.apply import EARLIER, Read, judge_and_apply
 from mailchannel.services.config import freeze
 from mailchannel.services.reading import parse
@@ -27,8 +27,7 @@ log = logging.getLogger(__name__)
 Remote = InboundMail.Remote
 Step = dict[str, str]
 
-REFUSED: Final = frozenset({Outcome.HELD, Outcome.REJECTED, Outcome.IGNORED, Outcome.DUPLICATE})
-UNFINISHED: Final = REFUSED | {Outcome.FAILED}
+UNFINISHED: Final = frozenset({Outcome.HELD, Outcome.REJECTED, Outcome.IGNORED, Outcome.DUPLICATE, Outcome.FAILED})
 #: They did not become a ticket although a person may have written them.
 NEEDS_A_PERSON: Final = (Outcome.FAILED, Outcome.HELD, Outcome.REJECTED)
 #: Reading it ended a process, or nearly: it is not read again in the one that serves pages.
@@ -65,13 +64,15 @@ def why_not(row: InboundMail, *, accept: bool) -> str:
         return f"This mail became {format_number(row.ticket_id)} already."
     if outcome is Outcome.RECEIVED:
         return "This mail waits for the worker, which judges it within a minute."
-    if row.retry_at:
+    if fail_folder.waits_in_inbox(row.server, row):
         return "This mail was put back into the inbox. The next fetch judges it."
     if row.duplicate_of_id:
         return f"This is another copy of mail {row.duplicate_of_id}. Do it there."
-    if outcome not in (REFUSED if accept else UNFINISHED):
-        return "This mail could not be processed. Try it again first." if accept else "This mail was accepted already."
-    if row.headers_only and (accept or row.remote == Remote.MOVED or not row.folder):
+    if outcome not in UNFINISHED:
+        return "This mail was accepted already."
+    if accept and outcome is Outcome.FAILED:
+        return "This mail could not be processed. Try it again first."
+    if row.headers_only and (accept or row.remote == Remote.MOVED or row.retry_at or not row.folder):
         return (
             "Only its headers were fetched. It has to lie in the inbox, with settings that take it, to be read whole."
         )
@@ -113,6 +114,9 @@ def _judge(pk: int, by: AbstractBaseUser, *, accept: bool) -> Judged:
     before = row.reason
     name, now = by.get_username(), timezone.localtime()
     row.trace = remembered(row, what=f"{'Accepted' if accept else 'Judged again'} by {name}, {now:%Y-%m-%d %H:%M}.")
+    if row.retry_at:
+        row.retry_at = None  # judged here: should it turn up in the inbox after all, it is a copy
+        row.save(update_fields=["retry_at"])
     if before in DANGEROUS:
         return _leave_to_the_worker(row, by)
     judged = _apply(row, accepted_by=name if accept else "")
@@ -140,6 +144,7 @@ def _leave_to_the_worker(row: InboundMail, by: AbstractBaseUser) -> Judged:
     row.outcome = Outcome.RECEIVED
     row.attempts = 1
     row.save(update_fields=["outcome", "attempts", "trace"])
+    _file_anew(row)
     audit.record(row, by=by, message=f"Had it judged again by the worker; it was {row.reason}.")
     return Judged(Outcome.RECEIVED, "The worker judges it within a minute, in a process of its own.")
 

@@ -26,6 +26,8 @@ Lists = dict[str, list[str]]
 
 DOMAINS: Final = "allowed_domains"
 BLOCKED, AUTOMATIC, EXCEPTIONS = "blocked_senders", "auto_reply_words", "new_tickets_exceptions"
+#: Letters an address may have, which stand for any others in a list.
+WILD: Final = frozenset("*?")
 #: List → its name in sentences.
 NAMES: Final[Mapping[str, str]] = {
     DOMAINS: "approved domains",
@@ -80,6 +82,8 @@ def _address(server: MailServer, sender: str, verb: Verb) -> str:
         email = validation.address(sender)
     except ValidationError:
         raise CannotChange("This mail names no sender that can be read.") from None
+    if not WILD.isdisjoint(email):
+        raise CannotChange(f"{email} holds * or ?, which in a list stand for any letters: it would name others, too.")
     if verb is Verb.BLOCK and is_ours(email, own_addresses(server)):
         raise CannotChange(f"{email} is a mailbox of ours. Its mail never becomes a ticket anyway.")
     return email

@@ -10,10 +10,12 @@ from typing import Final
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 
+from mailchannel.compose.headers import LOOP_HEADER
+
 #: What these write reaches nobody.
 _TO_NOBODY: Final = tuple(f"django.core.mail.backends.{name}.EmailBackend" for name in ("console", "dummy"))
 _TIMEOUT = 20  # seconds; Django's own default is to wait for ever
-_KEPT: Final = ("Message-ID", "Date", "Auto-Submitted", "X-Auto-Response-Suppress", "X-Helpdesk-Mailbox")
+_KEPT: Final = ("Message-ID", "Date", "Auto-Submitted", "X-Auto-Response-Suppress", LOOP_HEADER)
 
 
 class NotSent(Exception):

@@ -51,4 +51,6 @@ def answer(mail: InboundMail) -> str:
     ended = BY_REASON.get(mail.reason) or BY_OUTCOME[Outcome(mail.outcome)]
     if mail.outcome == Outcome.DUPLICATE and number:
         ended = "The same mail had reached us before; it is in ticket {ticket}."
+    if mail.outcome in (Outcome.OPENED, Outcome.ADDED) and not number:
+        ended = "It became part of a ticket, which does not exist any more."
     return f"{arrived} {ended.format(ticket=format_number(number) if number else '', address=address)}"

@@ -9,8 +9,11 @@ from collections.abc import Callable
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from mailchannel.models import Alert, MailDefaults, MailServer, OutboundMail
 from mailchannel.services import alert_settings, alerts
@@ -61,6 +64,23 @@ def test_the_page_says_what_happened_where_and_what_to_do(administrator: Client,
     assert "Mail could not be fetched &lt;b&gt;5&lt;/b&gt; times.</p>" in shown
     assert f'href="/admin/mailchannel/mailserver/{alert.server_id}/change/">Support &amp; more</a>' in shown
     assert "Mark as read" in shown and ">New<" in shown
+
+
+def test_a_long_bell_asks_the_database_no_more_than_a_short_one(administrator: Client, new_server: NewServer) -> None:
+    def asked(url: str) -> list[str]:
+        with CaptureQueriesContext(connection) as captured:
+            page(administrator, url)
+        return [each["sql"] for each in captured.captured_queries]
+
+    asked("/admin/")  # content types are read once
+    for number in range(2):
+        alerts.ring(new_server(name=f"Box {number}"), Kind.UNREACHABLE, "x")
+    short = asked(BELL)
+    for number in range(2, 9):
+        alerts.ring(new_server(name=f"Box {number}"), Kind.UNREACHABLE, "x")
+
+    assert len(asked(BELL)) == len(short)
+    assert len([sql for sql in asked("/admin/") if "mailchannel_alert" in sql]) == 1
 
 
 @pytest.mark.req("S4-43")
@@ -182,7 +202,8 @@ def test_when_people_are_told_is_set_on_the_page_of_system_defaults(administrato
     assert not MailDefaults.current().attachments
     (line,) = LogEntry.objects.values_list("change_message", flat=True)
     assert line == (
-        "Changed tell people when a mailbox cannot be reached: yes → no, after so many failed connections in a row: 5 → 3."
+        "Changed tell people when a mailbox cannot be reached: yes → no;\n"
+        "after so many failed connections in a row: 5 → 3."
     )
     assert 'value="3"' in page(administrator, DEFAULTS)
 
@@ -227,10 +248,10 @@ def test_the_sample_follows_what_is_typed_before_it_is_saved(administrator: Clie
 
 
 @pytest.mark.req("S4-55")
-def test_the_step_says_when_nothing_can_be_sent(administrator: Client, server: MailServer, settings: object) -> None:
+def test_the_step_says_when_nothing_can_be_sent(administrator: Client, server: MailServer, settings: Settings) -> None:
     url = f"{BASE}/{server.pk}/answers/"
     assert "until it is, no confirmation leaves" in page(administrator, url)
     assert "only the bell tells" not in page(administrator, url)
 
-    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"  # type: ignore[attr-defined]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
     assert "so only the bell tells of trouble" in page(administrator, url)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html as markup
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 
+from mailchannel.admin import mail_actions
 from mailchannel.models import InboundMail, MailServer, SettingsVersion
 from mailchannel.services.versions import document
 from tests.fixtures import NewServer, Receive
@@ -65,6 +67,22 @@ def test_a_failed_mail_can_be_put_back(administrator: Client, refused: InboundMa
     assert "Put back into the inbox" in html
     assert f'action="/admin/mailchannel/mailserver/{refused.server_id}/failed/back/"' in html
     assert f'name="mail" value="{refused.pk}"' in html
+
+
+@pytest.mark.req("S4-32")
+def test_a_mail_put_back_can_be_put_back_once_more_only_when_no_fetch_found_it(
+    administrator: Client, refused: InboundMail, server: MailServer
+) -> None:
+    now = timezone.now()
+    InboundMail.objects.update(outcome="failed", reason="failed.rule", retry_at=now)
+    url = f"{LOG}/{refused.pk}/change/"
+
+    waiting = page(administrator, url)
+    server.update(last_success_at=now + timedelta(minutes=1))
+    gone = page(administrator, url)
+
+    assert "Put back into the inbox" not in waiting and "Try again" not in waiting
+    assert "Put back into the inbox" in gone and "Try again" in gone
 
 
 def test_accepting_makes_the_ticket_and_says_who_did_it(administrator: Client, refused: InboundMail) -> None:
@@ -162,6 +180,22 @@ def test_several_mails_are_judged_at_once(administrator: Client, server: MailSer
     assert "3 opened." in first
     assert again.count("already.") == 3
     assert sorted(Ticket.objects.values_list("title", flat=True)) == ["Mail 0", "Mail 1", "Mail 2"]
+
+
+def test_more_mails_than_are_judged_at_once_are_said_not_to_be_done(
+    administrator: Client, server: MailServer, receive: Receive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pressing once more would judge the same ones: what is still refused stays in the list."""
+    monkeypatch.setattr(mail_actions, "MOST_AT_ONCE", 2)
+    mails = [receive(letter(subject=f"Mail {n}", body=f"Text {n}")) for n in range(3)]
+    chosen = {"action": "try_again", "_selected_action": [mail.pk for mail in mails], "index": "0"}
+
+    said = markup.unescape(administrator.post(f"{LOG}/", chosen, follow=True).content.decode())
+
+    assert "2 rejected." in said
+    assert "Only the oldest 2 were done. Narrow the list down to the others" in said
+    judged = LogEntry.objects.filter(change_message__startswith="Judged again")
+    assert set(judged.values_list("object_id", flat=True)) == {str(mail.pk) for mail in mails[:2]}
 
 
 def test_the_list_offers_its_actions_only_to_those_who_may(

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from mailchannel.admin import filters
+from mailchannel.admin import filters, mail_csv
 from mailchannel.admin.mail_csv import inert
 from mailchannel.models import InboundMail, MailServer, OutboundMail, RawMail, SettingsVersion
 from mailchannel.services.whereabouts import answer
@@ -153,7 +153,13 @@ def test_one_mail_is_found_among_others(administrator: Client, new_mail: NewMail
     assert ">Something else</a>" not in html
 
 
-@pytest.mark.parametrize("query", ["since=yesterday", "until=2026-99-99", "server=x", "p=x"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("since=yesterday", "until=2026-99-99", "server=x", "p=x"),
+        *("since=0001-01-01T00:00%2B05:00", "until=9999-12-31T23:59-05:00"),  # no dates any more in UTC
+    ],
+)
 def test_a_filter_that_means_nothing_breaks_nothing(administrator: Client, new_mail: NewMail, query: str) -> None:
     new_mail()
 
@@ -217,10 +223,27 @@ def test_the_list_is_a_csv_file_that_runs_nothing(administrator: Client, new_mai
     assert LogEntry.objects.get().change_message == "Downloaded a list: needs=person"
 
 
+def test_the_file_ends_with_the_newest_so_many_mails(
+    administrator: Client, new_mail: NewMail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail_csv, "MOST_ROWS", 2)
+    for number in range(3):
+        new_mail(subject=f"Mail {number}")
+
+    _, *lines = csv.reader(StringIO(b"".join(administrator.get(f"{LOG}/csv/")).decode("utf-8-sig")))
+
+    assert [line[5] for line in lines] == ["Mail 2", "Mail 1"]
+
+
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\t=1", " =1", "\r=1", "＝1"])
 def test_what_a_spreadsheet_would_run_gets_an_apostrophe(text: str) -> None:
     assert inert(text) == f"'{text}"
     assert inert(f"a{text}") == f"a{text}"
+
+
+@pytest.mark.parametrize(("text", "harmless"), [("a;=1", "a;'=1"), ("a; -1;b", "a;' -1;b"), ("=1;+2", "'=1;'+2")])
+def test_a_semicolon_begins_a_cell_where_the_comma_is_for_decimals(text: str, harmless: str) -> None:
+    assert inert(text) == harmless
 
 
 @pytest.mark.req("S0-45")
@@ -256,6 +279,22 @@ def test_the_command_finds_what_the_page_finds(new_mail: NewMail, options: dict[
     call_command("mail_log", json=True, until="2026-01-01", stdout=out)
 
     assert [json.loads(line)["subject"] for line in out.getvalue().splitlines()] == ["The tea kettle"]
+
+
+def test_the_command_takes_the_whole_of_a_day(new_mail: NewMail) -> None:
+    new_mail()
+    InboundMail.objects.update(kept_at=NOON)
+    out = StringIO()
+
+    call_command("mail_log", json=True, since="2026-11-20", until="2026-11-20", stdout=out)
+
+    assert len(out.getvalue().splitlines()) == 1
+
+
+@pytest.mark.parametrize("since", ["yesterday", "2026-99-99", "999999d"])
+def test_the_command_says_how_a_time_is_written(since: str) -> None:
+    with pytest.raises(CommandError, match=r"is no time\. Write 2026-01-31"):
+        call_command("mail_log", since=since)
 
 
 @pytest.mark.req("S0-45", "S1-25")
@@ -301,6 +340,13 @@ def test_the_customer_who_asks_gets_an_answer_without_our_lists(
     assert told.startswith("Your mail “Access to the payroll share” reached us on 20 November 2026 at 17:12")
     assert said in told
     assert "northwind.example" not in told
+
+
+@pytest.mark.parametrize("outcome", ["opened", "added"])
+def test_a_customer_whose_ticket_was_deleted_is_not_told_half_a_sentence(new_mail: NewMail, outcome: str) -> None:
+    said = answer(new_mail(outcome=outcome, reason="accepted.new"))
+
+    assert said.endswith("It became part of a ticket, which does not exist any more.")
 
 
 def test_the_customer_is_told_the_ticket_also_for_a_second_copy(new_mail: NewMail, ticket: Written) -> None:

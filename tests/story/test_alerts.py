@@ -214,6 +214,17 @@ def test_switched_off_meanwhile_nobody_hears_that_it_is_over_but_the_alert_ends(
     assert not Alert.objects.filter(ended_at=None).exists()
 
 
+@pytest.mark.req("S4-43")
+def test_a_person_who_resumes_meanwhile_is_told_the_true_number(server: MailServer) -> None:
+    rules(failure_threshold=3)
+    fail(out_of_reach(server), 2)
+    server.update(failures=0)  # resuming does that
+
+    fail(server, 1)
+
+    assert Alert.objects.get().text.startswith("3 times in a row")
+
+
 def test_tries_and_rest_go_on_beside_the_counting(server: MailServer, at: At) -> None:
     """Every `max_tries` failures in a row the mailbox rests, whenever people were told."""
     rules(failure_threshold=3)
@@ -247,6 +258,7 @@ def test_where_the_mail_server_cannot_send_the_systems_mail_takes_over(server: M
     (told,) = system.outbox
     assert (told.subject, told.to) == ("Support cannot be reached", ["mara@example.com"])
     assert told.extra_headers["Auto-Submitted"] == "auto-generated"
+    assert told.extra_headers["X-Helpdesk-Mailbox"] == "support@example.com"
     row = OutboundMail.objects.get()
     assert row.state == "sent" and row.error.startswith("Sent by the system's mail (EMAIL_URL), because: No outgoing")
     assert alerts.not_told_by_mail(Alert.objects.all()) == {}
@@ -263,6 +275,79 @@ def test_where_nothing_can_send_the_bell_says_so(server: MailServer, settings: S
     assert OutboundMail.objects.get().state == "queued"  # until somebody mends it
     (said,) = alerts.not_told_by_mail(Alert.objects.all()).values()
     assert "No outgoing server is set for Support" in said and "EMAIL_URL" in said
+
+
+@pytest.fixture
+def sending_works(server: MailServer, settings: Settings) -> Callable[[], None]:
+    """Nothing can send, until `sending_works()` is called."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    sending = server.sending
+    server.update(sending={})
+
+    def works() -> None:
+        server.update(sending=sending)
+        OutboundMail.objects.filter(state="queued").update(next_try_at=timezone.now())
+        send_all()
+
+    return works
+
+
+@pytest.mark.req("S4-55")
+def test_where_the_systems_mail_fails_as_well_both_reasons_are_said(server: MailServer, settings: Settings) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()
+    rules(failure_threshold=1)
+    server.update(sending={})
+    fail(out_of_reach(server), 1)
+    send_all()
+
+    (said,) = alerts.not_told_by_mail(Alert.objects.all()).values()
+    assert said.startswith("No outgoing server is set for Support.")
+    assert said.endswith("The system's mail (EMAIL_URL) failed, too (ConnectionRefusedError).")
+
+
+@pytest.mark.req("S4-44", "S4-55")
+def test_what_could_not_leave_does_not_arrive_all_at_once_later(
+    server: MailServer, smtp_sink: SmtpSink, sending_works: Callable[[], None]
+) -> None:
+    rules(failure_threshold=1)
+    for _ in range(3):
+        fail(out_of_reach(server), 1)
+        send_all()
+    assert len(alerts.not_told_by_mail(Alert.objects.all())) == 1
+
+    sending_works()
+
+    (sent,) = smtp_sink.sent
+    assert "3 times in a row" in sent.message.get_content()
+    assert alerts.not_told_by_mail(Alert.objects.all()) == {}
+
+
+@pytest.mark.req("S4-43")
+def test_nobody_is_told_of_trouble_that_is_over(
+    server: MailServer, dovecot: Mailbox, smtp_sink: SmtpSink, sending_works: Callable[[], None]
+) -> None:
+    rules(failure_threshold=1)
+    fail(out_of_reach(server), 1)
+    send_all()
+    assert not fetch(within_reach(server, dovecot)).error
+
+    sending_works()
+
+    assert [each.message["Subject"] for each in smtp_sink.sent] == ["Support can be reached again"]
+
+
+@pytest.mark.req("S4-33", "S4-55")
+def test_the_bell_says_as_well_that_the_team_was_not_told_of_failed_mail(
+    server: MailServer, sending_works: Callable[[], None]
+) -> None:
+    for number in (1, 2):
+        alerts.mail_failed(server, failed_mail(server, number))
+        send_all()
+
+    assert list(alerts.not_told_by_mail(Alert.objects.all())) == [Alert.objects.get().pk]
+    sending_works()
+    assert alerts.not_told_by_mail(Alert.objects.all()) == {}
 
 
 def test_an_answer_to_a_customer_never_takes_the_systems_mail(new_server: NewServer) -> None:
@@ -356,6 +441,20 @@ def test_a_fetch_that_fails_for_another_reason_is_told_once(
     (sent,) = smtp_sink.sent
     assert sent.message["Subject"] == "Fetching mail for Support failed"
     assert not Alert.objects.exists()
+
+
+@pytest.mark.req("S4-41")
+def test_an_error_in_other_words_at_every_fetch_is_told_once_until_one_goes_through(server: MailServer, at: At) -> None:
+    """And where it comes and goes, once an hour; trouble that stays is told in the end."""
+    told = []
+    for minute in (0, 1, 90, 95, 149, 151, 300):
+        if minute in (90, 95):
+            server.update(last_success_at=MORNING + timedelta(minutes=minute - 1))
+        at(MORNING + timedelta(minutes=minute))
+        alerts.fetching_failed(server, f"Process {minute} waits for a lock.")
+        told.append(OutboundMail.objects.count())
+
+    assert told == [1, 1, 2, 2, 2, 3, 3]
 
 
 def test_an_alert_mail_that_is_answered_by_a_machine_starts_nothing(

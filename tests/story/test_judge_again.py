@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.db import connections
+from django.utils import timezone
 from pytest_django import Settings
 
 from mailchannel.compose.headers import reply_address
@@ -161,6 +163,7 @@ def test_a_forged_answer_that_is_accepted_opens_a_ticket_of_its_own(new_server: 
         ({"outcome": "received"}, "waits for the worker"),
         ({"headers_only": True}, "Only its headers were fetched"),
         ({"outcome": "failed"}, "Try it again first"),
+        ({"outcome": "opened"}, "was accepted already"),  # and somebody deleted the ticket
     ],
 )
 def test_what_cannot_be_accepted_is_said(
@@ -228,6 +231,63 @@ def test_a_mail_that_ended_a_process_is_left_to_the_worker(server: MailServer, r
     row.refresh_from_db()
     assert row.outcome == "opened"
     assert [step["code"] for step in row.trace if step["stage"] == "earlier"] == ["failed.died"]
+
+
+def put_back_and_never_seen_again(row: InboundMail) -> InboundMail:
+    """It failed, a person moved it to the inbox, and a fetch that went through did not find it there."""
+    now = timezone.now()
+    moved = {"outcome": "failed", "reason": "failed.rule", "remote": "kept", "folder": "INBOX"}
+    InboundMail.objects.filter(pk=row.pk).update(**moved, retry_at=now)
+    MailServer.objects.update(last_success_at=now + timedelta(minutes=1))
+    return InboundMail.objects.select_related("server").get(pk=row.pk)
+
+
+@pytest.mark.req("S4-32", "S4-38")
+def test_a_mail_that_never_came_back_from_the_inbox_is_judged_from_our_copy(
+    server: MailServer, receive: Receive, agent: User
+) -> None:
+    row = receive(letter())
+    welcome_everybody(server)
+    row = put_back_and_never_seen_again(row)
+
+    assert judge_again.judge_again(row, by=agent).outcome == "opened"
+
+    row.refresh_from_db()
+    assert row.retry_at is None  # or a copy that turns up later would be judged as this mail, and open a second ticket
+
+
+def test_a_mail_that_waits_in_the_inbox_is_left_to_the_fetch(server: MailServer, receive: Receive, agent: User) -> None:
+    row = put_back_and_never_seen_again(receive(letter()))
+    MailServer.objects.update(last_success_at=row.retry_at - timedelta(minutes=1) if row.retry_at else None)
+
+    with pytest.raises(CannotJudge, match="The next fetch judges it"):
+        judge_again.judge_again(row, by=agent)
+
+
+def test_headers_that_never_came_back_from_the_inbox_are_not_forgotten(
+    server: MailServer, receive: Receive, agent: User
+) -> None:
+    row = receive(letter())
+    welcome_everybody(server)
+    InboundMail.objects.update(headers_only=True)
+
+    with pytest.raises(CannotJudge, match="Only its headers were fetched"):
+        judge_again.judge_again(put_back_and_never_seen_again(row), by=agent)
+
+    assert InboundMail.objects.count() == 1
+
+
+def test_a_mail_that_is_left_to_the_worker_is_filed_by_its_new_end(
+    server: MailServer, receive: Receive, agent: User
+) -> None:
+    row = receive(letter())
+    left = {"outcome": "failed", "reason": "failed.died", "remote": "kept", "folder": "INBOX"}
+    InboundMail.objects.filter(pk=row.pk).update(**left)
+
+    judge_again.judge_again(row, by=agent)
+
+    row.refresh_from_db()
+    assert (row.outcome, row.remote) == ("received", "pending")
 
 
 @pytest.mark.dovecot
@@ -316,6 +376,19 @@ def test_a_blocked_sender_opens_no_more_tickets(server: MailServer, receive: Rec
     assert receive(letter(subject="Once more")).reason == "ignored.blocked"
     again = sender_lists.change(server, row.sender, verb=Verb.BLOCK, whole_domain=False, by=agent)
     assert again.changes == ()
+
+
+@pytest.mark.parametrize("sender", ["*@customer.example", "a?n@customer.example"])
+@pytest.mark.parametrize("verb", Verb)
+def test_a_sender_whose_address_would_name_others_is_put_on_no_list(
+    server: MailServer, agent: User, sender: str, verb: Verb
+) -> None:
+    server.update(acceptance={"new_tickets_enabled": False})
+
+    with pytest.raises(CannotChange, match="it would name others, too"):
+        sender_lists.change(server, sender, verb=verb, whole_domain=False, by=agent)
+
+    assert MailServer.objects.get().version == 3
 
 
 @pytest.mark.parametrize("sender", ["support@example.com", "support+x@example.com", "nobody in particular", ""])

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 from django.contrib.auth.models import User
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django_q.models import OrmQ
+from pytest_django import Settings
 
 from mailchannel import tasks
 from mailchannel.models import Alert, MailDefaults, MailServer, OutboundMail
@@ -35,12 +37,9 @@ def break_sending(server: MailServer) -> None:
     server.update(sending={**server.sending, "port": free_port()})
 
 
-def test(server: MailServer) -> bool:
+def well(server: MailServer) -> bool:
     server.refresh_from_db()
     return self_test.run(server)
-
-
-test.__test__ = False  # type: ignore[attr-defined]
 
 
 @pytest.mark.req("S1-42")
@@ -77,7 +76,7 @@ def test_what_the_test_saw_is_stored_and_shown_and_changes_nothing_there(
 ) -> None:
     uid = dovecot.deliver(letter())
 
-    assert test(server)
+    assert well(server)
 
     assert not smtp_sink.sent
     assert dovecot.flags()[uid] <= {r"\Recent"}
@@ -91,26 +90,26 @@ def test_what_the_test_saw_is_stored_and_shown_and_changes_nothing_there(
 
 @pytest.mark.req("S1-42")
 def test_a_test_that_gets_worse_rings_once_and_ends_when_all_is_well(server: MailServer, smtp_sink: SmtpSink) -> None:
-    assert test(server)
+    assert well(server)
     break_sending(server)
 
     for _ in range(2):
-        assert not test(server)
+        assert not well(server)
     alert = Alert.objects.get()
     assert (alert.kind, alert.ended_at) == (Kind.SELF_TEST, None)
     assert "Sending: No SMTP server answered" in alert.text
     assert OutboundMail.objects.count() == 1
 
     server.update(sending={**server.sending, "port": smtp_sink.port})
-    assert test(server)
+    assert well(server)
     alert.refresh_from_db()
     assert alert.ended_at is not None
 
 
-def test_a_lost_key_is_found_by_the_test_as_well(server: MailServer, settings: object) -> None:
-    settings.FIELD_ENCRYPTION_KEYS = [__import__("cryptography.fernet").fernet.Fernet.generate_key().decode()]  # type: ignore[attr-defined]
+def test_a_lost_key_is_found_by_the_test_as_well(server: MailServer, settings: Settings) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
 
-    assert not test(server)
+    assert not well(server)
 
     assert "FIELD_ENCRYPTION_KEYS" in Alert.objects.get().text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
@@ -27,7 +27,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--since", metavar="WHEN", help="2026-01-31, 2026-01-31T08:00 or 30m, 12h, 7d ago")
         parser.add_argument("--outcome", choices=[outcome.value for outcome in Outcome])
-        parser.add_argument("--until", metavar="WHEN", help="like --since")
+        parser.add_argument("--until", metavar="WHEN", help="like --since; of a day all of it")
         parser.add_argument("--needs-person", action="store_true", help="only failed, held and rejected mail")
         parser.add_argument("--sender", metavar="WORDS", help="an address or a part of it")
         parser.add_argument("--subject", metavar="WORDS", help="a part of it")
@@ -48,7 +48,7 @@ def _conditions(options: Mapping[str, Any]) -> dict[str, Any]:
     if options["since"]:
         found["kept_at__gte"] = _moment(options["since"])
     if options["until"]:
-        found["kept_at__lte"] = _moment(options["until"])
+        found["kept_at__lte"] = _moment(options["until"], last=True)
     if options["outcome"]:
         found["outcome"] = options["outcome"]
     if options["needs_person"]:
@@ -62,14 +62,15 @@ def _bare(message_id: str | None) -> str:
     return (message_id or "").strip().removeprefix("<").removesuffix(">")
 
 
-def _moment(text: str) -> datetime:
+def _moment(text: str, *, last: bool = False) -> datetime:
+    """`last`: the end of a day, not its beginning."""
     ago = _AGO.fullmatch(text.strip())
-    if ago:
-        return timezone.now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
+        if ago:
+            return timezone.now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         day = parse_date(text)
-        moment = datetime(day.year, day.month, day.day) if day else parse_datetime(text)
-    except ValueError:
+        moment = datetime.combine(day, time.max if last else time.min) if day else parse_datetime(text)
+    except (ValueError, OverflowError):
         moment = None
     if moment is None:
         raise CommandError(f"{text!r} is no time. Write 2026-01-31, 2026-01-31T08:00 or 12h.")
