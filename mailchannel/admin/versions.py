@@ -67,12 +67,13 @@ def _entries(server: MailServer, page: Page[SettingsVersion]) -> list[Entry]:
     if not rows:
         return []
     before = [*rows[1:], server.versions.filter(number__lt=rows[-1].number).first()]
+    newest = server.versions.first()  # system defaults count as well in the mail server's own number
     return [
         Entry(
             version,
             changes(earlier.document, version.document) if earlier else (),
             first=earlier is None,
-            in_force=version.number == server.version,
+            in_force=version == newest,
         )
         for version, earlier in zip(rows, before, strict=True)
     ]

@@ -101,14 +101,15 @@ def _put_back(server: MailServer, lease: Lease, rows: Iterable[InboundMail]) -> 
         with opened(server) as box:
             there = _still_there(box, [row for row in work.elsewhere if row.headers_only])
             for folder, filed in work.filed.items():
-                lease.renew()
-                result = _together(result, _move(server, box, folder, filed))
-    except (TransportError, LeaseLost) as error:
+                result = _together(result, _move(server, box, lease, folder, filed))
+    except TransportError as error:
         return replace(result, error=str(error))
+    except LeaseLost:
+        return replace(result, error="It took so long that a fetch began meanwhile. Try again when that has ended.")
     return _together(result, _judge_here(work.elsewhere, there=there))
 
 
-def _move(server: MailServer, box: Transport, folder: str, rows: Sequence[InboundMail]) -> Result:
+def _move(server: MailServer, box: Transport, lease: Lease, folder: str, rows: Sequence[InboundMail]) -> Result:
     """Marked first, moved then, noted last: whatever is cut off in between, the next fetch knows the mail."""
     name = box.ensure_folder(folder)
     found = find(box, name, rows)
@@ -117,6 +118,7 @@ def _move(server: MailServer, box: Transport, folder: str, rows: Sequence[Inboun
         if row.pk in found:
             by_source[_source(server, row)][row.pk] = found[row.pk]
     for source, refs in by_source.items():
+        lease.renew()  # finding them among many may have taken long
         rows_there = InboundMail.objects.filter(pk__in=refs, outcome=Outcome.FAILED)
         rows_there.update(retry_at=timezone.now())
         hit("back.marked")

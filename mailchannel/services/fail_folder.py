@@ -72,9 +72,10 @@ def why_stopped(server: MailServer) -> str:
 
 def warning(server: MailServer) -> str:
     """What to know before and after resuming or publishing: what is unresolved goes on counting."""
-    left, there = room(server), count(server)
-    if left is None or not there:
+    most, there = trouble.most_failed(server), count(server)
+    if not most or not there:
         return ""
+    left = most - there
     when = "the next mail that fails" if left <= 1 else f"{left} more mails that fail"
     return f"{mails(there)} in the fail folder count: fetching stops with {when}."
 

@@ -131,9 +131,9 @@ class _Known:
         for each in _other_names(arrival, named):
             if self._put_back.get(each):
                 row = InboundMail.objects.select_related("duplicate_of").get(pk=self._put_back[each].pop(0))
-                first = self.originals.get(named, row.pk)
-                if row.duplicate_of_id is None and first != row.pk:  # known by its headers only, till now
-                    row.duplicate_of_id = first
+                if row.duplicate_of_id is None:  # one known by its headers only had another name till now
+                    first = self.originals.setdefault(named, row.pk)
+                    row.duplicate_of_id = first if first != row.pk else None
                 return row
         return None
 

@@ -12,7 +12,7 @@ from mailchannel.models.secrets import Secrets
 from mailchannel.services import audit, drafts
 from mailchannel.services.audit import Person
 from mailchannel.services.config_file.file import read
-from mailchannel.services.config_file.server import addressing, apply_settings
+from mailchannel.services.config_file.server import SIDES, addressing, apply_settings
 from mailchannel.services.vault import SENDING
 from mailchannel.services.versions import document
 
@@ -26,11 +26,12 @@ def restore(version: SettingsVersion, *, by: Person | None) -> MailServer:
     """
     server = version.server
     draft = drafts.begin(server)
-    wanted = {**version.document, "name": draft.name}
     now = document(draft)
+    same = {"template": now["ticket"]["template"]}  # it cannot change any more, only be called otherwise
+    wanted = {**version.document, "name": draft.name, "ticket": {**version.document["ticket"], **same}}
     keep = {
         side: addressing(now, side) == addressing(wanted, side) and now["protocol"] == wanted["protocol"]
-        for side in ("connection", "sending")
+        for side in SIDES
     }
     draft.secrets = Secrets(
         {n: value for n, value in draft.secrets.items() if keep["sending" if n.startswith(SENDING) else "connection"]}

@@ -87,14 +87,15 @@ def _rule(row: FieldMapping) -> dict[str, Any]:
 def options_in_force(specs: Iterable[FieldSpec], stored: Mapping[str, Any]) -> dict[str, Any]:
     """The values in force. A number that is not set has no value to write: null."""
     open_ones = [spec for spec in specs if spec.kind is not Kind.SECRET]
-    return {name: _plain(value) for name, value in _numbers_or_null(open_ones, with_defaults(open_ones, stored))}
+    values = with_defaults(open_ones, stored)
+    return {spec.name: _plain(spec.kind, values[spec.name]) for spec in open_ones}
 
 
-def _numbers_or_null(specs: Iterable[FieldSpec], values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    return ((s.name, None if s.kind is not Kind.TEXT and values[s.name] == "" else values[s.name]) for s in specs)
-
-
-def _plain(value: Any) -> Any:
+def _plain(kind: Kind, value: Any) -> Any:
+    if value == "" and kind is not Kind.TEXT:
+        return None
+    if kind is Kind.PARAGRAPH and isinstance(value, str):
+        return "\n".join(value.splitlines())  # browsers send other line ends
     return list(dict.fromkeys(value)) if isinstance(value, list | tuple) else value
 
 

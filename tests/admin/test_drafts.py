@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from mailchannel.models import FetchRun, MailServer, SettingsVersion
-from mailchannel.services import drafts, publish
+from mailchannel.models import Alert, FetchRun, MailServer, SettingsVersion
+from mailchannel.services import alerts, drafts, file_settings, publish
 from mailchannel.services.config import freeze
 from mailchannel.services.fetch import fetch
 from mailchannel.services.lease import hold
@@ -17,6 +19,7 @@ from tests.admin.conftest import BASE
 from tests.admin.typing import typed_folders, typed_senders
 from tests.letters import letter
 from tests.servers.mailbox import Mailbox
+from tickets.models import TicketTemplate
 
 
 def page(client: Client, url: str) -> str:
@@ -114,6 +117,64 @@ def test_a_draft_can_be_discarded(administrator: Client, published: MailServer, 
     assert 'value="5"' not in page(administrator, f"{BASE}/{published.pk}/connection/").split("fetch_every")[1][:200]
 
 
+def test_whoever_may_not_publish_can_discard_all_the_same(
+    published: MailServer, signed_in: Callable[..., Client]
+) -> None:
+    drafts.begin(published)
+    editor = signed_in("view_mailserver", "change_mailserver")
+
+    html = page(editor, f"{BASE}/{published.pk}/review/")
+    way = re.search(rf'<form[^>]*\saction="({BASE}/{published.pk}/discard/)"', html)
+
+    assert way and 'id="switches"' not in html
+    editor.post(way[1])
+    assert drafts.draft_of(published) is None
+
+
+def test_a_mail_server_is_paused_and_resumed_while_its_draft_waits(
+    administrator: Client, published: MailServer
+) -> None:
+    drafts.begin(published)
+    review = f"{BASE}/{published.pk}/review/"
+
+    assert f'formaction="{BASE}/{published.pk}/pause/"' in page(administrator, review)
+    administrator.post(f"{BASE}/{published.pk}/pause/")
+    assert f'formaction="{BASE}/{published.pk}/resume/"' in page(administrator, review)
+    administrator.post(f"{BASE}/{published.pk}/resume/")
+
+    published.refresh_from_db()
+    assert (published.status, published.version) == ("active", 1)
+    assert drafts.draft_of(published) is not None
+
+
+def test_a_mail_server_that_was_never_used_is_deleted_with_all_that_hangs_on_it(
+    administrator: Client, published: MailServer
+) -> None:
+    drafts.begin(published)
+    alerts.ring(published, Alert.Kind.SECRET_AGE, "Change it.")
+
+    administrator.post(f"{BASE}/{published.pk}/delete/", {"post": "yes"})
+
+    assert not MailServer.everything.exists()
+    assert not SettingsVersion.objects.exists()
+    assert not Alert.objects.exists()
+
+
+def test_a_draft_is_not_published_while_its_template_is_not(
+    administrator: Client, published: MailServer, typed: dict[str, Any], template: TicketTemplate
+) -> None:
+    edit(administrator, published, "connection", {**typed, "fetch_every_minutes": "5"})
+    template.status = TicketTemplate.Status.DRAFT
+    template.save()
+
+    html = administrator.post(f"{BASE}/{published.pk}/publish/", follow=True).content.decode()
+
+    assert "The template “Standard incident” is not published." in html
+    published.refresh_from_db()
+    assert (published.version, published.status, published.fetch_every_minutes) == (1, "active", 1)
+    assert drafts.draft_of(published) is not None
+
+
 def test_a_draft_that_cannot_work_is_not_published(administrator: Client, published: MailServer) -> None:
     drafts.begin(published).folders.all().delete()
 
@@ -207,6 +268,28 @@ def test_an_earlier_version_comes_back_as_a_draft(
     versions = {row.number: row.document for row in SettingsVersion.objects.all()}
     assert versions[3] == versions[1]
     assert published.secrets["password"] == typed["password"]
+
+
+def test_an_earlier_version_comes_back_after_its_template_was_renamed(
+    administrator: Client, published: MailServer, template: TicketTemplate
+) -> None:
+    template.name = "Incident of today"
+    template.save()
+
+    html = administrator.post(f"{BASE}/{published.pk}/versions/1/restore/", follow=True).content.decode()
+
+    assert "Version 1 is your draft now." in html
+
+
+def test_the_newest_version_is_in_force_after_the_system_defaults_changed(
+    administrator: Client, published: MailServer
+) -> None:
+    file_settings.save_system_wide({"attachment_max_mb": 7}, by=None)
+
+    html = page(administrator, f"{BASE}/{published.pk}/versions/")
+
+    assert "In force" in html
+    assert "Take version 1 back" not in html
 
 
 def test_going_back_to_another_account_does_not_send_it_todays_password(

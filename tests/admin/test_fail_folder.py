@@ -119,6 +119,13 @@ def test_a_mailbox_without_folders_is_offered_no_moving(administrator: Client, s
     assert "only here" in html
 
 
+def test_failed_mail_that_was_not_moved_is_counted_too(administrator: Client, server: MailServer) -> None:
+    html = page(administrator, server, "review/")
+
+    assert count_shown(html) == "0"
+    assert "In all 1 could not be processed." in html
+
+
 @pytest.mark.req("S4-30")
 def test_a_stopped_mail_server_says_why(administrator: Client, server: MailServer) -> None:
     server.update(status="paused")

@@ -12,6 +12,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from mailchannel.models import AllowedDomain, FieldMapping, FolderMapping, MailServer
+from mailchannel.models.secrets import Secrets
+from mailchannel.services import drafts, publish
 from tests.story.settings_file import EXAMPLE, PASSWORD, changed
 from tickets.models import Offer, TemplateField, TicketTemplate, TicketType
 
@@ -157,6 +159,73 @@ def test_a_change_of_a_live_server_is_a_new_version_of_its_settings(run: Run) ->
 
     server = MailServer.objects.get()
     assert (server.version, server.status) == (2, "active")
+
+
+# --- A draft waits to be published ---------------------------------------------------------------
+
+
+def waiting() -> MailServer:
+    """The next settings of the mail server, as somebody began to change them in the wizard."""
+    draft = drafts.begin(MailServer.objects.get())
+    draft.update(max_tries=7, acceptance={**draft.acceptance, "only_if_in_to": True})
+    return draft
+
+
+def test_what_a_file_changed_is_not_taken_back_by_publishing_a_draft(run: Run) -> None:
+    run("apply")
+    waiting()
+
+    run("apply", changed("timeout_ms: 5000", "timeout_ms: 9000").replace("[spam@example.com,", "[other@example.com,"))
+    publish.publish(MailServer.objects.get(), by=None)
+
+    server = MailServer.objects.get()
+    assert (server.timeout_ms, server.max_tries) == (9000, 7)
+    assert server.acceptance["blocked_senders"] == ["other@example.com", "*@ads.example"]
+    assert server.acceptance["only_if_in_to"] is True
+
+
+def test_a_file_that_changes_nothing_leaves_a_draft_alone(run: Run) -> None:
+    run("apply")
+    draft = waiting()
+
+    run("apply")
+
+    draft.refresh_from_db()
+    assert (draft.max_tries, draft.acceptance["only_if_in_to"]) == (7, True)
+
+
+def test_a_new_password_reaches_a_draft_of_the_same_account(run: Run) -> None:
+    run("apply")
+    draft = waiting()
+
+    run("apply", changed("{env: SUPPORT_PASSWORD}", "{value: rotated}"))
+
+    draft.refresh_from_db()
+    assert draft.secrets == {"password": "rotated"}
+
+
+@pytest.mark.req("S1-14")
+def test_a_password_is_not_given_to_a_draft_with_another_account(run: Run) -> None:
+    run("apply")
+    draft = waiting()
+    draft.update(connection={**draft.connection, "host": "imap.example.net"}, secrets=Secrets(password="theirs"))
+
+    said = refused(run, changed("{env: SUPPORT_PASSWORD}", "{value: rotated}"))
+
+    assert "another account, which keeps its own password. Publish or discard them first." in said
+    draft.refresh_from_db()
+    assert draft.secrets == {"password": "theirs"}
+    assert MailServer.objects.get().secrets == {"password": PASSWORD}
+
+
+def test_what_does_not_go_with_a_draft_is_refused_and_says_so(run: Run) -> None:
+    run("apply")
+    waiting().folders.filter(role="success").update(folder="Orders")
+
+    said = refused(run, changed("source: [INBOX]", "source: [INBOX, Orders]"))
+
+    assert "Changes of it wait to be published, and this does not go with them: Mail is read from “Orders”" in said
+    assert [row.folder for row in MailServer.objects.get().folders.filter(role="source")] == ["INBOX"]
 
 
 def test_what_a_file_does_not_mention_stays(run: Run) -> None:

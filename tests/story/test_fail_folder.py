@@ -21,6 +21,7 @@ from mailchannel.models import Alert, ErrorReport, InboundMail, MailServer, Outb
 from mailchannel.services import back_to_inbox, error_reports, fail_folder, publish, readiness
 from mailchannel.services import settle as settling
 from mailchannel.services.fetch import fetch
+from mailchannel.services.finding import find
 from mailchannel.services.health import snapshot
 from mailchannel.services.lease import hold
 from mailchannel.services.push import accept
@@ -334,6 +335,23 @@ def test_a_mail_too_large_is_read_whole_after_the_limit_was_raised(
 
 
 @pytest.mark.req("S4-32")
+def test_a_mail_too_large_that_was_put_back_and_sent_again_is_one_ticket(
+    dovecot: Mailbox, new_server: NewServer, agent: User
+) -> None:
+    server = new_server(dovecot, acceptance={"largest_mail_mb": 1})
+    raw = letter(subject="big", body="x" * 1_200_000)
+    dovecot.deliver(raw)
+    fetch(server)
+    server.update(acceptance={"largest_mail_mb": 5})
+
+    back_to_inbox.put_back(server, fail_folder.failed(server), by=agent)
+    dovecot.deliver(raw)
+    report = fetch(server)
+
+    assert (report.error, outcomes(), Ticket.objects.count()) == ("", ["opened", "duplicate"], 1)
+
+
+@pytest.mark.req("S4-32")
 def test_headers_alone_are_not_judged_and_the_mail_is_named(
     dovecot: Mailbox, new_server: NewServer, agent: User
 ) -> None:
@@ -385,6 +403,26 @@ def test_nothing_is_moved_while_the_mailbox_is_being_fetched(
 
     assert "being fetched" in result.error
     assert len(dovecot.mails("Failed")) == 1
+
+
+def test_nothing_is_moved_once_somebody_else_has_the_mailbox(
+    dovecot: Mailbox, new_server: NewServer, mend: Mend, agent: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Finding a mail in a big fail folder takes so long that a fetch takes over."""
+    server = new_server(dovecot)
+    dovecot.deliver(poison())
+    fetch(server)
+
+    def slow(*asked: Any) -> Any:
+        found = find(*asked)
+        server.update(lease_owner="a fetch")
+        return found
+
+    monkeypatch.setattr(back_to_inbox, "find", slow)
+    result = back_to_inbox.put_back(server, fail_folder.failed(server), by=agent)
+
+    assert "Try again when that has ended." in result.error
+    assert (len(dovecot.mails("Failed")), InboundMail.objects.get().retry_at) == (1, None)
 
 
 def test_a_mail_that_was_processed_is_never_put_back(dovecot: Mailbox, new_server: NewServer, agent: User) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from difflib import get_close_matches
 from typing import Any
@@ -41,16 +41,16 @@ def text(*, maximum: int = 500, check: Check | None = None, needed: bool = False
 
 
 def paragraph(*, maximum: int = 5_000) -> Reader:
-    """Text of several lines."""
-    line = text(maximum=maximum)
+    """Text of several lines, which may be indented."""
 
     def read(at: Located) -> str:
         if not isinstance(at.value, str):
             raise at.error(f"expected text. {QUOTES}")
-        lines = [line(replace(at, value=each)) for each in at.value.split("\n")]
-        given = "\n".join(lines).strip()
+        given = "\n".join(at.value.splitlines()).strip()
         if len(given) > maximum:
             raise at.error(f"expected at most {maximum} characters, this has {len(given)}.")
+        if any(category(character) in _UNSEEN for character in given if character not in "\n\t"):
+            raise at.error("expected text without control characters.")
         return given
 
     return read

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -12,9 +13,10 @@ from django.utils import timezone
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import Secrets
 from mailchannel.senders import SENDERS
-from mailchannel.services import versions
+from mailchannel.services import drafts, versions
 from mailchannel.services.audit import Person
 from mailchannel.services.config_file.file import Entry
+from mailchannel.services.config_file.problems import ConfigError
 from mailchannel.services.config_file.rows import apply_rows
 from mailchannel.services.config_file.schema import secret_names
 from mailchannel.services.config_file.status import apply_status
@@ -23,10 +25,14 @@ from mailchannel.services.vault import ADDRESSING, SENDING
 from mailchannel.transports import TRANSPORTS
 from tickets.api import template_id
 
+#: Sections of a mail server whose account has a secret.
+SIDES: Final = ("connection", "sending")
 AGAIN = (
     "server, port, encryption or user name changes, and a stored password is never sent somewhere else. "
     "Give it again under “secrets”."
 )
+WAITS = "Changes of it wait to be published, and this does not go with them: {} Publish or discard them first."
+OTHER_ACCOUNT = "they use another account, which keeps its own password."
 
 
 def apply_server(entry: Entry, *, by: Person | None) -> None:
@@ -36,7 +42,35 @@ def apply_server(entry: Entry, *, by: Person | None) -> None:
     before = _state(server)
     apply_settings(server, entry)
     after = _state(server)
+    _carry_over(server, entry, before, after)
     apply_status(server, entry, by=by, changes=_changes(before, after), added=not before)
+
+
+def _carry_over(server: MailServer, entry: Entry, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """What the file changed, in the draft as well: publishing it must not take that back. Raises ConfigError."""
+    draft, says = drafts.draft_of(server), _differing(entry.says, before, after)
+    if draft is None or not says:
+        return
+    theirs = _state(draft)
+    if "secrets" in says and any(addressing(theirs, side) != addressing(before, side) for side in SIDES):
+        raise entry.error("secrets", WAITS.format(OTHER_ACCOUNT))
+    try:
+        apply_settings(draft, replace(entry, says=says))
+    except ConfigError as error:
+        waits = [replace(problem, text=WAITS.format(problem.text)) for problem in error.problems]
+        raise ConfigError(waits) from None
+
+
+def _differing(says: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what a file says that which changed something."""
+    found: dict[str, Any] = {}
+    for key, value in says.items():
+        if isinstance(value, Mapping) and key != "secrets":
+            inner = _differing(value, before.get(key, {}), after.get(key, {}))
+            found |= {key: inner} if inner else {}
+        elif before.get(key) != after.get(key):
+            found[key] = value
+    return found
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

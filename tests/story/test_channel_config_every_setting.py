@@ -1,0 +1,188 @@
+"""A mail server that uses every setting: exported, it can be built anew, and it comes back from its versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from mailchannel.compose.confirmation import CONFIRMATION_SPECS
+from mailchannel.kernel.specs import FieldSpec, Kind
+from mailchannel.models import FolderMapping, MailDefaults, MailServer
+from mailchannel.models.secrets import Secrets
+from mailchannel.pipeline.file_rules import FILE_SPECS
+from mailchannel.pipeline.gates import acceptance_specs
+from mailchannel.pipeline.routing import ROUTING_SPECS
+from mailchannel.senders import SENDERS
+from mailchannel.services import drafts, versions
+from mailchannel.services.alert_settings import ALERT_SPECS
+from mailchannel.services.config_file import apply, apply_and_report, export, read
+from mailchannel.services.rollback import restore
+from mailchannel.services.settings_document import flat
+from mailchannel.services.trouble import TROUBLE_SPECS
+from mailchannel.transports import TRANSPORTS
+from tickets.models import Department, Process, Service, TicketTemplate, TicketType
+
+pytestmark = pytest.mark.django_db
+
+#: Values with a spelling of their own; every other text takes anything.
+SPELLED: Final[Mapping[str, tuple[Any, ...]]] = {
+    "host": ("mail.example.net", "2001:db8::7"),
+    "blocked_senders": (["spam@example.com", "*@ads.example"],),
+    "new_tickets_exceptions": (["*@*.example.org"],),
+    "attachment_extensions": (["tar.gz", "exe"],),
+    "department": ("Human Resources",),
+    "service": ("Payroll = pay",),
+    "alias_departments": (["other@example.com = Human Resources"],),
+    "service_words": (["salary, “1 = 1” = Payroll", "a: b # c = Payroll"],),
+    "process_words": (["new employee = Onboarding"],),
+}
+TEXTS: Final = ("Ä: “quoted” # no comment", "- yes")
+LINES: Final = (["out of office", "*: & !", "2026-01-01"], ["no"])
+PARAGRAPHS: Final = (
+    "Hello {name},\r\n\r\n  indented: {number}\tand a tab \r\n# no comment",
+    "one line {number}",
+)
+#: Nothing else can be chosen.
+ONLY_ONE: Final = {"status", "protocol", "auth"}
+
+
+def values(spec: FieldSpec) -> tuple[Any, ...]:
+    """Values it may have, other than its default."""
+    if spec.name in SPELLED:
+        return SPELLED[spec.name]
+    match spec.kind:
+        case Kind.SWITCH:
+            return (not spec.default,)
+        case Kind.INTEGER:
+            return tuple(each for each in (spec.minimum, spec.maximum) if each != spec.default)
+        case Kind.CHOICE:
+            return tuple(key for key, _ in spec.choices if key != spec.default)
+        case Kind.LINES:
+            return LINES
+        case Kind.PARAGRAPH:
+            return PARAGRAPHS
+        case _:
+            return TEXTS
+
+
+def chosen(specs: Iterable[FieldSpec], turn: int) -> dict[str, Any]:
+    open_ones = [spec for spec in specs if spec.kind is not Kind.SECRET]
+    return {spec.name: (found := values(spec))[turn % len(found)] for spec in open_ones}
+
+
+@pytest.fixture
+def names(template: TicketTemplate) -> None:
+    """What a routing may name, spelled so that it is hard to take apart."""
+    wanted = (
+        (Department, "Human Resources"),
+        (Service, "Payroll"),
+        (Service, "Payroll = pay"),
+        (Process, "Onboarding"),
+    )
+    for model, name in wanted:
+        model._default_manager.get_or_create(name=name)
+    User.objects.create_user("mara", "mara@example.com")
+
+
+def make(turn: int, template: TicketTemplate) -> MailServer:
+    """Everything a mail server has, as the wizard stores it, and everything of the system defaults."""
+    MailDefaults(attachments=chosen(FILE_SPECS, turn + 1), alerts=chosen(ALERT_SPECS, turn)).save()
+    server = MailServer.objects.create(
+        name="Support: “all” # 1",
+        address="support@example.com",
+        reply_to="answers@example.com",
+        connection=chosen(TRANSPORTS["imap"].fields, turn),
+        sending=chosen(SENDERS["smtp"].fields, turn),
+        secrets=Secrets({"password": "one", "sending.password": "two"}),
+        timeout_ms=7000,
+        max_tries=4,
+        cool_off_minutes=9,
+        fetch_every_minutes=17,
+        skip_times=["23:30-00:30"],
+        sync_start=parse_datetime("2026-03-01T07:08:09+02:00"),
+        acceptance=chosen(acceptance_specs(), turn),
+        attachments=chosen(FILE_SPECS, turn),
+        trouble=chosen(TROUBLE_SPECS, turn),
+        confirmation=chosen(CONFIRMATION_SPECS, turn),
+        routing=chosen(ROUTING_SPECS, turn),
+        template=template,
+        attach_email=True,
+    )
+    server.aliases.create(address="other@example.com")
+    for domain in ("example.com", "*.example.org"):
+        server.domains.create(domain=domain)
+    for role in FolderMapping.Role.values:
+        server.folders.create(role=role, folder=f"INBOX.{role} & “more”/Ärger")
+    server.folders.create(role="source", folder="Second")
+    server.mappings.create(field="title", property="subject", default="no: title #", position=0)
+    server.mappings.create(field="affected_system", default="unknown", restricted=True, position=1)
+    server.whitelisted_types.set(TicketType.objects.all())
+    server.alert_to.set(User.objects.all())
+    return MailServer.objects.get(pk=server.pk)
+
+
+TURNS: Final = range(3)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_the_table_leaves_no_setting_as_it_is_by_itself(turn: int, names: None, template: TicketTemplate) -> None:
+    used = dict(flat("", versions.document(make(turn, template))))
+
+    bare = dict(flat("", versions.document(MailServer.objects.create(name="Bare"))))
+
+    same = {path for path in bare if used.get(path) == bare[path]}
+    assert same <= ONLY_ONE
+    assert max(len(values(spec)) for spec in (*acceptance_specs(), *ROUTING_SPECS, *ALERT_SPECS)) <= len(TURNS)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_every_setting_is_exported_and_built_anew(turn: int, names: None, template: TicketTemplate) -> None:
+    make(turn, template)
+    exported = export()
+    assert apply_and_report(read(exported, folder=Path())) == []
+
+    MailServer.objects.all().delete()
+    MailDefaults.objects.all().delete()
+    apply(read(exported, folder=Path()))
+
+    assert export() == exported
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_every_setting_is_carried_by_a_draft(turn: int, names: None, template: TicketTemplate) -> None:
+    server = make(turn, template)
+    wanted, secrets = versions.document(server), dict(server.secrets)
+
+    drafts.begin(server)
+    assert versions.pending(server) == []
+    blank = MailServer.objects.create(name="Blank")
+    server.update(**{name: getattr(blank, name) for name in drafts.COLUMNS if name != "name"})
+    for name in drafts.ROWS:
+        getattr(server, name).all().delete()
+    for name in drafts.CHOSEN:
+        getattr(server, name).clear()
+    drafts.adopt(server)
+
+    again = MailServer.objects.get(pk=server.pk)
+    assert (versions.document(again), dict(again.secrets)) == (wanted, secrets)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_every_setting_comes_back_from_an_earlier_version(turn: int, names: None, template: TicketTemplate) -> None:
+    server = make(turn, template)
+    server.update(published_at=timezone.now())
+    version = versions.record(server, by=None)
+    wanted = versions.document(server)
+    server.update(acceptance={}, attachments={}, trouble={}, confirmation={}, routing={}, max_tries=1, reply_to="")
+    server.aliases.all().delete()
+    server.mappings.all().delete()
+
+    draft = restore(version, by=None)
+
+    assert versions.document(MailServer.everything.get(pk=draft.pk)) == wanted
