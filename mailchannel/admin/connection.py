@@ -61,7 +61,7 @@ class ConnectionStep(TwoAccounts):
         label="Give up after (tries)",
         min_value=1,
         max_value=20,
-        help_text="1 to 20. A refused password is never tried twice.",
+        help_text="1 to 20. A refused password is tried only once in a fetch.",
     )
     cool_off_minutes = forms.IntegerField(
         label="Then rest (minutes)", min_value=0, max_value=1440, help_text="0 to 1,440; then the tries begin anew."
@@ -149,6 +149,7 @@ class ConnectionStep(TwoAccounts):
             self.check_with(name, validation.host)
         for prefix, protocol in (("", self._protocol()), (self.sending().prefix, "smtp")):
             self._fill_port(prefix, protocol)
+        self._keep_numbers()
         return super().clean()
 
     def candidate(self) -> check.Candidate:
@@ -162,6 +163,12 @@ class ConnectionStep(TwoAccounts):
         data, port = self.cleaned_data, f"{prefix}port"
         if port in data and data[port] is None:
             data[port] = providers.usual_port(protocol, data.get(f"{prefix}encryption", ""))
+
+    def _keep_numbers(self) -> None:
+        """A draft may be unfinished, its columns are not: a number left empty stays as it was."""
+        for name in WHEN:
+            if name in self.cleaned_data and self.cleaned_data[name] is None:
+                self.cleaned_data[name] = getattr(self.instance, name)
 
     def _recognised(self) -> Provider:
         server = self.instance

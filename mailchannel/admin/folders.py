@@ -18,7 +18,8 @@ from mailchannel.admin.step import Group, Section, Step
 from mailchannel.models import FolderMapping
 from mailchannel.services import validation
 from mailchannel.services.check import Finding
-from mailchannel.services.mailbox_folders import ODD_SOURCES, Listing
+from mailchannel.services.doctor.folders import ODD_SOURCES
+from mailchannel.services.mailbox_folders import Listing
 from mailchannel.services.trouble import TROUBLE_SPECS
 from mailchannel.transports import TRANSPORTS, Folder
 

@@ -60,5 +60,5 @@ def _typed(data: QueryDict, prefix: str, endpoint: Endpoint, protocol: str) -> l
     """Fields whose values are a person's own: no server of a provider we know, no port that is usual."""
     host, port = data.get(f"{prefix}host", "").strip().lower(), data.get(f"{prefix}port", "").strip()
     own_host = endpoint.host and host and host not in KNOWN_HOSTS
-    own_port = port and str(port) not in map(str, providers.USUAL_PORTS[protocol].values())
+    own_port = port and port not in map(str, providers.USUAL_PORTS[protocol].values())
     return [prefix + name for name, own in (("host", own_host), ("port", own_port)) if own]

@@ -44,27 +44,26 @@ class Probe:
 
 def try_connection(request: HttpRequest, form: ConnectionStep) -> Probe:
     """Findings of the mailbox, or the form's own errors; a server's complaint ends up at its field as well."""
-    candidate = _candidate(form)
-    if isinstance(candidate, list):
-        return Probe(True, candidate)
-    if _too_often(request):
-        return Probe(True, [_PATIENCE])
-    _note(request, form.instance, candidate)
-    findings = check.check(candidate)
-    for finding in findings:
-        _beside_field(form, finding)
-    return Probe(True, findings)
+    return _beside_fields(form, _tried(request, form))
 
 
 def closed_mailbox(request: HttpRequest, form: ConnectionStep) -> Probe | None:
-    """What keeps us out of the mailbox, where it was never opened or its settings were changed; else None.
+    """What keeps us out of the mailbox; None where nothing does, or where it is being read with these very settings.
 
     Nobody goes on to folders of a mailbox that does not open. Trouble with sending keeps nobody.
     """
-    if form.instance.reached and not form.moved(form.reading()) and not form.typed_secret():
+    if _in_force(form):
         return None
-    probe = try_connection(request, form)
-    return probe if any(_keeps_out(form, finding) for finding in probe.findings) else None
+    probe = _tried(request, form)
+    return _beside_fields(form, probe) if any(_keeps_out(form, finding) for finding in probe.findings) else None
+
+
+def _in_force(form: ConnectionStep) -> bool:
+    """A draft saved before may have changed the settings as well as what was just typed."""
+    server, live = form.instance, form.instance.live
+    prepared = any(getattr(server, name) != getattr(live, name) for name in ("protocol", "connection", "secrets"))
+    typed = form.moved(form.reading()) or form.typed_secret() or "protocol" in form.changed_data
+    return live.published_at is not None and not prepared and not typed
 
 
 def _keeps_out(form: ConnectionStep, finding: Finding) -> bool:
@@ -104,6 +103,17 @@ def look_again(request: HttpRequest, server: MailServer) -> Probe:
 _PATIENCE = Finding(Level.WARN, "That was a lot of tests.", "Wait a minute and try again.")
 
 
+def _tried(request: HttpRequest, form: ConnectionStep) -> Probe:
+    """Leaves the form as it is: a field with an error would not be saved."""
+    candidate = _candidate(form)
+    if isinstance(candidate, list):
+        return Probe(True, candidate)
+    if _too_often(request):
+        return Probe(True, [_PATIENCE])
+    _note(request, form.instance, candidate)
+    return Probe(True, check.check(candidate))
+
+
 def _candidate(form: ConnectionStep) -> Candidate | list[Finding]:
     """What to try, or what is missing for trying; the rest of the form may be unfinished."""
     needed = {group.name(spec) for group in form.groups() for spec in group.specs} | {"protocol", "timeout_ms"}
@@ -117,15 +127,14 @@ def _candidate(form: ConnectionStep) -> Candidate | list[Finding]:
         return wrong
     candidate = form.candidate()
     missing = spec_problems(form.reading().specs, candidate.connection)
-    findings = [Finding(Level.BAD, text, field=name) for name, text in missing]
-    for finding in findings:
-        _beside_field(form, finding)
-    return findings or candidate
+    return [Finding(Level.BAD, text, field=name) for name, text in missing] or candidate
 
 
-def _beside_field(form: ConnectionStep, finding: Finding) -> None:
-    if finding.level is Level.BAD and finding.field in form.fields:
-        form.add_error(finding.field, f"{finding.text} {finding.advice}".strip())
+def _beside_fields(form: ConnectionStep, probe: Probe) -> Probe:
+    for finding in probe.findings:
+        if finding.level is Level.BAD and finding.field in form.fields and finding.field not in form.errors:
+            form.add_error(finding.field, f"{finding.text} {finding.advice}".strip())
+    return probe
 
 
 def _too_often(request: HttpRequest) -> bool:

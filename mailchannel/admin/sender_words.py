@@ -43,7 +43,7 @@ def new_tickets(values: Values) -> str:
 
 def automatic(values: Values) -> str:
     words = values["auto_reply_words"] or ()
-    also = f"{_named(words, 'and')}" if words else ""
+    also = _named(words, "and") if words else ""
     if values["exclude_auto_replies"]:
         return "Mail a machine sent is left out" + (f", and so is mail with {also}." if also else ".")
     return f"Only mail with {also} is left out." if also else "Mail a machine sent becomes tickets like any other."

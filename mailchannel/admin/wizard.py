@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 STEPS: tuple[type[Step], ...] = (ConnectionStep, FoldersStep, SendersStep, TicketStep, AnswersStep)
 TITLES = {**{step.slug: step.title for step in STEPS}, "review": "Review and publish"}
 SLUGS = tuple(TITLES)
+CLOSED = "Not saved yet: the mailbox does not open. “Connection” says why; “Save draft” keeps what you typed for later."
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +113,17 @@ def _save(admin: MailServerAdmin, request: HttpRequest, server: MailServer, step
     if not form.is_valid():
         return show(admin, request, form)
     if going_on and isinstance(form, ConnectionStep) and (closed := closed_mailbox(request, form)):
+        messages.error(request, CLOSED)
         return show(admin, request, form, closed)
     place = SLUGS.index(step.slug)
     advanced = going_on and server.reached <= place
     added, changes = server.pk is None, form.changes()
     with transaction.atomic():
         if changes or not live:
-            saved = _saved_form(form, request, step).save()
+            form = _over_what_is_stored(form, request, step)
+            if not form.is_valid():
+                return show(admin, request, form)
+            saved = form.save()
             publish.settings_changed(saved, by=_person(request), changes=changes, added=added)
             server = saved.live
         if advanced:
@@ -127,14 +132,17 @@ def _save(admin: MailServerAdmin, request: HttpRequest, server: MailServer, step
     return redirect(step_url(SLUGS[place + 1] if going_on else step.slug, server))
 
 
-def _saved_form(form: Step, request: HttpRequest, step: type[Step]) -> Step:
-    """The form, over a draft where the mail server is published: what is in force stays until it is published again."""
+def _over_what_is_stored(form: Step, request: HttpRequest, step: type[Step]) -> Step:
+    """The form, over a draft where the mail server is published: what is in force stays until it is published again.
+
+    Trying a mailbox takes seconds, in which somebody else may have published, discarded or begun a draft.
+    """
     server = form.instance
-    if server.published_at is None or server.draft_of_id:
+    if server.pk is None:
         return form
-    prepared = step(request.POST, instance=drafts.begin(server))
-    prepared.full_clean()
-    return prepared
+    live = MailServer.objects.select_for_update().get(pk=server.live.pk)
+    stored = drafts.begin(live) if live.published_at else live
+    return form if stored.pk == server.pk else step(request.POST, instance=stored)
 
 
 def _refresh(admin: MailServerAdmin, request: HttpRequest, server: MailServer, step: type[Step]) -> HttpResponse:

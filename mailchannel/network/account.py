@@ -31,7 +31,8 @@ class Account:
     def unspeakable(self) -> tuple[str, ...]:
         """The password in every form in which it is sent: some servers repeat what they did not like."""
         escaped = self.password.replace("\\", "\\\\").replace('"', '\\"')
-        return (escaped, self.password, self.sasl_plain) if self.password else ()
+        alone = b64encode(self.password.encode()).decode()  # AUTH LOGIN
+        return (escaped, self.password, self.sasl_plain, alone) if self.password else ()
 
     @property
     def sasl_plain(self) -> str:

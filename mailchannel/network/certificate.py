@@ -25,6 +25,9 @@ SOON = timedelta(days=14)
 MOST_NAMES = 4
 LONGEST_ANSWER = 20_000  # bytes a server may say before it goes over to TLS
 
+#: What the library says to a certificate it cannot make out; OpenSSL may have found nothing wrong with it.
+UNREADABLE = (ValueError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
+
 Prelude = Callable[[socket.socket], bool]
 
 
@@ -39,15 +42,14 @@ class Certificate:
 
     @classmethod
     def of(cls, der: bytes) -> Self:
-        """Raises ValueError when it cannot be read."""
+        """Raises one of UNREADABLE."""
         read = x509.load_der_x509_certificate(der)
         return cls(tuple(_names(read)), _issuer(read.issuer), read.not_valid_before_utc, read.not_valid_after_utc)
 
     def worry(self, now: datetime) -> str:
-        left = self.ends - now
-        if left > SOON:
+        if not now <= self.ends <= now + SOON:
             return ""
-        return f"It expires in {left.days} days. Have it renewed, or mail stops on that day." if left.days >= 0 else ""
+        return f"It expires on {_day(self.ends)}. Have it renewed, or mail stops on that day."
 
     def __str__(self) -> str:
         named = ", ".join(self.names[:MOST_NAMES]) or "nobody"
@@ -67,9 +69,9 @@ def sight(sock: socket.socket | None) -> Sight:
 
 
 def shown(sock: ssl.SSLSocket) -> Certificate | None:
-    """That of a line which is encrypted already."""
+    """That of a line which is encrypted already. None when it cannot be made out: mail comes over that line too."""
     der = sock.getpeercert(binary_form=True)
-    with suppress(ValueError):
+    with suppress(*UNREADABLE):
         return Certificate.of(der) if der else None
     return None
 
@@ -135,7 +137,7 @@ def _lines(line: socket.socket) -> Iterator[bytes]:
 def _names(read: x509.Certificate) -> Iterator[str]:
     """Those it is meant for; the common name only where there are none, as everybody does today."""
     found: list[str] = []
-    with suppress(x509.ExtensionNotFound, ValueError):
+    with suppress(x509.ExtensionNotFound, *UNREADABLE):
         names = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         found = [*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))]
     for name in found or _common_names(read.subject):

@@ -25,5 +25,6 @@ def space(client: ImapClient) -> Space | None:
         return None
     with client.command() as wire:
         _, quotas = answered(wire.getquotaroot("INBOX"))
-    found = STORAGE.search(b" ".join(quota for quota in quotas if quota))
+    told = b" ".join(line for line in quotas if isinstance(line, bytes))  # a name told as a literal comes as a pair
+    found = STORAGE.search(told)
     return Space(int(found[1]), int(found[2])) if found and int(found[2]) else None

@@ -59,7 +59,6 @@ class Surveyed(Protocol):
 
     def space(self) -> Space | None: ...
 
-    @property
     def home(self) -> str:
         """What the names of one's own folders begin with; empty when with nothing."""
         ...

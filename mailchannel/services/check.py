@@ -8,13 +8,12 @@ from collections.abc import Callable
 from mailchannel.models import FolderMapping, MailServer
 from mailchannel.services.doctor import reading, sending
 from mailchannel.services.doctor.findings import Candidate, Finding, Level, Report, as_text
-from mailchannel.services.doctor.remedies import remedy
 from mailchannel.services.in_time import gather
 from mailchannel.services.validation import TARGETS
 from mailchannel.services.vault import connection_settings, sending_settings
-from mailchannel.transports import Folder, TransportError
+from mailchannel.transports import TransportError
 
-__all__ = ["Candidate", "Finding", "Level", "as_text", "check", "folders", "stored"]
+__all__ = ["Candidate", "Finding", "Level", "as_text", "check", "limit", "stored", "within"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,37 +38,25 @@ def stored(server: MailServer) -> Candidate:
 def check(candidate: Candidate) -> list[Finding]:
     """Reading and sending, side by side, within `timeout` and a few seconds. Stops each at the first line that makes
     the rest pointless."""
-    limit = _limit(candidate)
-    return _within(
-        limit, lambda say: reading.look(candidate, limit, say), lambda say: sending.look(candidate, limit, say)
+    seconds = limit(candidate)
+    return within(
+        seconds, lambda say: reading.look(candidate, seconds, say), lambda say: sending.look(candidate, seconds, say)
     )
 
 
-def folders(candidate: Candidate) -> tuple[list[Folder], list[Finding]]:
-    """The mailbox's folders, or why they could not be listed."""
-    found: list[Folder] = []
-    limit = _limit(candidate)
-
-    def look(say: Report) -> None:
-        with reading.opened(candidate, limit) as box:
-            found.extend(folder for folder in box.folders() if folder.selectable)
-
-    findings = _within(limit, look)
-    return list(found), findings
-
-
-def _limit(candidate: Candidate) -> float:
+def limit(candidate: Candidate) -> float:
+    """Seconds each step may take."""
     return min(candidate.timeout, LONGEST)
 
 
-def _within(limit: float, *jobs: Callable[[Report], None]) -> list[Finding]:
-    late = Finding(Level.BAD, f"No answer within {limit:g} seconds.", "Check server name, port and firewall.")
-    return gather(limit + _GRACE, *jobs, failed=_explained, late=late)
+def within(seconds: float, *jobs: Callable[[Report], None]) -> list[Finding]:
+    """What the jobs said side by side, and what went wrong; never waits much longer than `seconds`."""
+    late = Finding(Level.BAD, f"No answer within {seconds:g} seconds.", "Check server name, port and firewall.")
+    return gather(seconds + _GRACE, *jobs, failed=_explained, late=late)
 
 
 def _explained(error: Exception) -> Finding:
     if isinstance(error, TransportError):
-        known = remedy(str(error))
-        return Finding(Level.BAD, str(error), known.todo if known else "", error.field)
-    logger.error("A connection test failed in a way nobody planned", exc_info=error)
+        return Finding(Level.BAD, str(error), field=error.field)
+    logger.error("Looking at a mailbox failed in a way nobody planned", exc_info=error)
     return Finding(Level.BAD, "Something unexpected happened.", "The log of this application says what.")

@@ -41,9 +41,9 @@ class Imap:
             "encryption",
             "Encryption",
             Kind.CHOICE,
-            help="Certificates are always checked.",
+            help="None is for your own network only. Certificates are always checked.",
             default="tls",
-            choices=(("tls", "TLS"), ("starttls", "STARTTLS"), ("none", "None (only inside your own network)")),
+            choices=(("tls", "TLS"), ("starttls", "STARTTLS"), ("none", "None")),
         ),
         FieldSpec("username", "User name", help="Often the whole mail address.", required=True),
         FieldSpec("password", "Password", Kind.SECRET, required=True),
@@ -88,7 +88,6 @@ class Imap:
         with self._explained():
             return imap_survey.space(self._client)
 
-    @property
     def home(self) -> str:
         with self._explained():
             return (self._client.namespace() or ("", ""))[0]

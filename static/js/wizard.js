@@ -4,8 +4,8 @@ document.addEventListener("DOMContentLoaded", () => {
 });
 
 function trouble() {
-  const place = document.getElementById("findings");
-  if (place) place.textContent = "The answer did not arrive. Reload the page and try again.";
+  const place = document.querySelector("#findings, #folder-choice [role=status]");
+  if (place) place.textContent = "The answer did not arrive. Save the draft, then try again.";
 }
 document.addEventListener("htmx:responseError", trouble);
 document.addEventListener("htmx:sendError", trouble);

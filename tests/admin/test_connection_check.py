@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from mailchannel.admin.probe import PER_MINUTE
 from mailchannel.models import MailServer
+from mailchannel.services import drafts
 from tests.admin.conftest import BASE
 from tests.servers.fixtures import NewScript
 from tests.servers.loopback import free_port
@@ -152,6 +153,30 @@ def test_a_stored_password_is_never_sent_to_another_server_or_account(
     assert draft.connection["host"] == typed["host"]
 
 
+@pytest.mark.req("S1-14", "SS-05")
+@pytest.mark.parametrize("prepared", [False, True], ids=["in force", "in a draft"])
+@pytest.mark.parametrize("button", ["_test", "_save", "_next"])
+def test_a_server_that_was_put_in_place_of_a_live_one_hears_nothing(
+    administrator: Client,
+    published: MailServer,
+    typed: dict[str, Any],
+    new_script: NewScript,
+    button: str,
+    *,
+    prepared: bool,
+) -> None:
+    url, kept = f"{BASE}/{published.pk}/connection/", {**typed, "password": ""}
+    stranger = new_script()
+    if prepared:
+        administrator.post(url, {**kept, "fetch_every_minutes": "5", "_save": "1"})
+
+    for moved in ({"port": str(stranger.port)}, {"sending-port": str(stranger.port), "same_account": "on"}):
+        administrator.post(url, {**kept, **moved, button: "1"})
+
+    assert stranger.commands == []
+    assert (drafts.draft_of(published) is not None) == prepared
+
+
 @pytest.mark.req("S1-14")
 def test_a_stored_sending_password_stays_with_its_server_too(
     administrator: Client, draft: MailServer, typed: dict[str, Any]
@@ -289,4 +314,71 @@ def test_a_mailbox_that_does_not_open_can_be_kept_as_a_draft(administrator: Clie
 def test_trouble_with_sending_keeps_nobody_from_going_on(administrator: Client, typed: dict[str, Any]) -> None:
     administrator.post(f"{BASE}/add/", {**typed, "sending-port": "1", "_next": "1"})
 
-    assert MailServer.objects.get().reached == 1
+    server = MailServer.objects.get()
+    assert server.reached == 1
+    assert (server.sending["host"], server.sending["port"]) == (typed["sending-host"], 1)
+
+
+@pytest.mark.req("S2-15")
+def test_saving_a_closed_mailbox_as_a_draft_is_no_way_around_the_test(
+    administrator: Client, draft: MailServer, typed: dict[str, Any]
+) -> None:
+    url = f"{BASE}/{draft.pk}/connection/"
+
+    administrator.post(url, {**typed, "password": "wrong", "_save": "1"})
+    html = administrator.post(url, {**typed, "password": "", "_next": "1"}).content.decode()
+
+    assert "the mailbox does not open" in html
+    assert "did not accept" in html.split('id="id_password_error">')[1].split("</p>")[0]
+
+
+@pytest.mark.req("S2-15")
+def test_settings_prepared_for_a_live_mailbox_are_tried_and_those_in_force_are_not(
+    administrator: Client, published: MailServer, typed: dict[str, Any]
+) -> None:
+    url, unchanged = f"{BASE}/{published.pk}/connection/", {**typed, "password": ""}
+    tests = LogEntry.objects.filter(change_message__startswith="Tested the connection")
+    before = tests.count()
+
+    administrator.post(url, {**unchanged, "fetch_every_minutes": "5", "_next": "1"})
+    untried = tests.count()
+    administrator.post(url, {**typed, "password": "wrong", "_save": "1"})
+    html = administrator.post(url, {**unchanged, "_next": "1"}).content.decode()
+
+    assert untried == before
+    assert "the mailbox does not open" in html
+
+
+def test_a_target_nothing_may_be_put_into_keeps_nobody_from_the_step_that_can_mend_it(
+    administrator: Client, draft: MailServer, typed: dict[str, Any], new_script: NewScript
+) -> None:
+    listed = b'* LIST () "/" INBOX\r\n* LIST () "/" Failed\r\nTAG OK listed\r\n'
+    rights, found = b"* MYRIGHTS Failed lrs\r\nTAG OK told\r\n", b"* SEARCH\r\nTAG OK found\r\n"
+    answers = {"LIST": listed, "MYRIGHTS": rights, "UID SEARCH": found}
+    server = new_script(capabilities="IMAP4rev1 MOVE ACL", answers=answers)
+    draft.folders.create(role="fail", folder="Failed")
+
+    answer = administrator.post(
+        f"{BASE}/{draft.pk}/connection/", {**typed, "port": str(server.port), "password": "new", "_next": "1"}
+    )
+
+    assert answer.status_code == 302
+    assert any(command.startswith("MYRIGHTS") for command in server.commands)
+
+
+def test_numbers_left_empty_in_a_draft_stay_as_they_were(
+    administrator: Client, draft: MailServer, typed: dict[str, Any]
+) -> None:
+    numbers = ("fetch_every_minutes", "timeout_ms", "max_tries", "cool_off_minutes")
+    empty = {**typed, **dict.fromkeys(numbers, "")}
+    url = f"{BASE}/{draft.pk}/connection/"
+    before = [getattr(draft, name) for name in numbers]
+
+    tested = try_it(administrator, empty, url)
+    administrator.post(url, {**empty, "_save": "1"})
+    refused = administrator.post(url, {**empty, "_next": "1"}).content.decode()
+
+    draft.refresh_from_db()
+    assert "Signed in as" in tested
+    assert [getattr(draft, name) for name in numbers] == before
+    assert "required" in refused.split('id="id_timeout_ms_error">')[1].split("</p>")[0]

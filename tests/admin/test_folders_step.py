@@ -13,12 +13,12 @@ from django.test import Client
 from mailchannel.admin.folders import FoldersStep
 from mailchannel.models import FolderMapping, MailServer
 from mailchannel.services import check, mailbox_folders
+from mailchannel.services.doctor.folders import ODD_SOURCES
 from mailchannel.services.mailbox_folders import Listing
 from mailchannel.transports import Folder
 from tests.admin.conftest import BASE
 from tests.admin.typing import typed_folders
 from tests.letters import letter
-from tests.servers.fixtures import NewMailbox
 from tests.servers.mailbox import Mailbox
 
 pytestmark = pytest.mark.dovecot
@@ -95,7 +95,7 @@ def test_creating_saves_nothing_and_keeps_what_was_typed(
 
 
 @pytest.mark.req("S3-03")
-def test_below_a_prefix_a_folder_is_not_missing(new_mailbox: NewMailbox, dovecot_with_prefix: Mailbox) -> None:
+def test_below_a_prefix_a_folder_is_not_missing() -> None:
     listing = Listing([Folder("INBOX"), Folder("INBOX.Processed"), Folder("INBOX.Done.2026")])
 
     assert listing.missing(["Processed", "Done/2026", "inbox", "INBOX", "Failed"]) == ["inbox", "Failed"]
@@ -161,7 +161,7 @@ def test_a_folder_of_special_use_says_why_not_to_read_it(use: str) -> None:
 
     source, never = step.folder_choice()
 
-    assert [tick.odd for tick in source.folders] == ["", mailbox_folders.ODD_SOURCES[use]]
+    assert [tick.odd for tick in source.folders] == ["", ODD_SOURCES[use]]
     assert [tick.mails for tick in source.folders] == [3, None]
     assert [tick.odd for tick in never.folders] == ["", ""]
 
@@ -170,8 +170,8 @@ def test_a_folder_of_special_use_says_why_not_to_read_it(use: str) -> None:
 def test_the_special_use_and_its_warning_are_on_the_page(administrator: Client, draft: MailServer) -> None:
     html = posted(administrator, draft, "_folders", source=["INBOX", "Junk"])
 
-    assert f"Junk junk 0 mails {mailbox_folders.ODD_SOURCES['junk']}" in words(html)
-    assert words(html).count(mailbox_folders.ODD_SOURCES["junk"]) == 1
+    assert f"Junk junk 0 mails {ODD_SOURCES['junk']}" in words(html)
+    assert words(html).count(ODD_SOURCES["junk"]) == 1
 
 
 @pytest.mark.req("S1-19", "S3-16")

@@ -99,3 +99,32 @@ def test_enter_saves_and_goes_on(open_page: OpenPage, administrator: User) -> No
 
     expect(page.locator("#id_address")).to_be_focused()
     expect(page.get_by_role("alert")).to_contain_text("Not saved yet.")
+
+
+def test_every_choice_fits_its_box(open_page: OpenPage, administrator: User) -> None:
+    """The closed box shows the chosen entry; the longest one must not be cut off."""
+    page = open_page(administrator, "/admin/mailchannel/mailserver/add/", viewport={"width": 1280, "height": 800})
+
+    too_narrow = page.evaluate(
+        """() => [...document.querySelectorAll("#step select")].filter((box) => {
+          const whole = box.cloneNode(true);
+          whole.style.cssText = "width: auto !important; position: absolute";
+          box.after(whole);
+          const wide = whole.offsetWidth > box.offsetWidth;
+          whole.remove();
+          return wide;
+        }).map((box) => box.name)"""
+    )
+
+    assert too_narrow == []
+
+
+def test_folders_whose_list_never_arrives_say_so(
+    open_page: OpenPage, administrator: User, typed: dict[str, Any]
+) -> None:
+    page = open_page(administrator, "/admin/mailchannel/mailserver/add/")
+    fill(page, typed)
+    page.route("**/folders/", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    page.get_by_role("button", name="Save and go on to Folders").click()
+
+    expect(page.locator("#folder-choice [role=status]")).to_contain_text("The answer did not arrive.")

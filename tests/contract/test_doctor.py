@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from mailchannel.services.check import Candidate, Finding, Level, as_text, check
+from mailchannel.services.doctor.folders import named
+from mailchannel.transports import Folder
 from tests.contract.test_imap_faults import server_context
 from tests.servers.certificates import Authority, Pair
 from tests.servers.dovecot import Options
@@ -321,6 +326,7 @@ def test_rights_are_read_where_the_server_tells_them(new_script: NewScript, righ
     findings = examined(server.settings, sources=["INBOX"], targets=["Processed"])
 
     assert [each.level for each in findings if each.step == "Folder rights"] == levels
+    assert {each.field for each in findings if each.level is Level.BAD and each.part == READING} <= {"folders"}
     assert not {"CREATE", "STORE", "SELECT"} & {word for line in server.commands for word in line.split()}
 
 
@@ -354,3 +360,78 @@ def test_what_was_seen_can_be_copied_as_text(dovecot: Mailbox, smtp_sink: SmtpSi
     assert "\n✕ Sign-in: 127.0.0.1 did not accept user name and password" in text
     assert "\n    → Enter user name and password again." in text
     assert "\n\nSending answers\n✓ Name:" in text
+
+
+# --- Odd servers -------------------------------------------------------------------------------
+
+
+def test_where_ones_own_folders_lie_is_asked_once_and_a_refusal_is_no_problem(new_script: NewScript) -> None:
+    answers = {**RIGHTS, "NAMESPACE": b"TAG NO not for you\r\n"}
+    server = new_script(capabilities="IMAP4rev1 MOVE NAMESPACE", answers=answers)
+
+    findings = examined(server.settings)
+
+    assert Level.BAD not in {each.level for each in findings if each.part == READING}
+    assert server.commands.count("NAMESPACE") == 1
+
+
+def test_a_quota_whose_name_is_told_as_a_literal_is_read(new_script: NewScript) -> None:
+    told = b"* QUOTAROOT INBOX own\r\n* QUOTA {3}\r\nown (STORAGE 9500 10000)\r\nTAG OK told\r\n"
+    server = new_script(capabilities="IMAP4rev1 MOVE QUOTA", answers={**RIGHTS, "GETQUOTAROOT": told})
+
+    assert "95 % of 10.2 MB are used." in [each.text for each in examined(server.settings)]
+
+
+def test_a_certificate_nobody_can_describe_does_not_keep_the_mail_away(
+    new_script: NewScript, authority: Authority, trusted_authority: object
+) -> None:
+    context = server_context(authority.issue("localhost", odd=True))
+    server = new_script(context=context, implicit_tls=True, answers=RIGHTS)
+
+    findings = examined({**server.settings, "host": "localhost", "encryption": "tls"})
+
+    tls = at(findings, "Encryption")
+    assert tls.level is Level.OK
+    assert "issued for localhost by Throw-away test authority" in tls.text
+    assert at(findings, "Mails").level is Level.OK
+
+
+@pytest.mark.parametrize(("days", "worries"), [(10, True), (30, False)])
+def test_a_certificate_that_expires_soon_is_a_worry(
+    new_script: NewScript, authority: Authority, trusted_authority: object, days: int, *, worries: bool
+) -> None:
+    context = server_context(authority.issue("localhost", days=days))
+    server = new_script(context=context, implicit_tls=True, answers=RIGHTS)
+
+    tls = at(examined({**server.settings, "host": "localhost", "encryption": "tls"}), "Encryption")
+
+    assert (tls.level is Level.WARN) == worries
+    assert ("Have it renewed, or mail stops on that day." in tls.advice) == worries
+
+
+@pytest.mark.req("SE-02")
+def test_a_password_a_server_repeats_in_base64_is_not_shown(new_script: NewScript, dovecot: Mailbox) -> None:
+    secret = b64encode(b"hunter2-secret").decode()
+    refused = f"535 5.7.8 not with {secret}\r\n".encode()
+    answers = {"EHLO": b"250-hello\r\n250 AUTH LOGIN\r\n", "AUTH": refused}
+    server = new_script(**SMTP, answers=answers)
+
+    text = as_text(examined(dovecot.settings, server.settings))
+
+    assert "not with ***" in text
+    assert secret not in text
+
+
+def test_a_folder_is_found_as_the_server_spells_it_and_the_nearest_one_counts() -> None:
+    listed = [Folder("INBOX.Done.2026"), Folder("Archive.Processed"), Folder("Processed"), Folder("INBOX.Failed")]
+
+    found = [named(name, listed) for name in ("Done/2026", "Processed", "Failed", "Ignored")]
+
+    assert [folder.name if folder else "" for folder in found] == ["INBOX.Done.2026", "Processed", "INBOX.Failed", ""]
+
+
+def test_the_start_is_told_in_the_time_zone_it_was_set_in(dovecot: Mailbox, settings: Settings) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    midnight = datetime(2026, 5, 2, 22, tzinfo=UTC)
+
+    assert "came since 3 May 2026." in at(examined(dovecot.settings, since=midnight), "Mails").text

@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 DAY = timedelta(days=1)
 
@@ -33,22 +33,21 @@ class Authority:
         self.bundle = directory / "ca.pem"
         self.bundle.write_bytes(self._own_certificate().public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, host: str = "localhost", *, expired: bool = False) -> Pair:
-        """A server certificate for `host`, and for 127.0.0.1 when the host is localhost."""
+    def issue(self, host: str = "localhost", *, expired: bool = False, days: int = 30, odd: bool = False) -> Pair:
+        """A server certificate for `host`, and for 127.0.0.1 when the host is localhost. `odd`: OpenSSL takes it, but
+        it names the host in a form Python's library cannot read.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        end = datetime.now(UTC) + (-DAY if expired else 30 * DAY)
-        names: list[x509.GeneralName] = [x509.DNSName(host)]
-        if host == "localhost":
-            names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+        end = datetime.now(UTC) + (-DAY if expired else days * DAY)
         certificate = (
             self._signed(_named(host), key, end)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(_odd_names(host) if odd else _names(host), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        return self._store(f"{host}-expired" if expired else host, certificate, key)
+        return self._store(f"{host}-{expired}-{days}-{odd}", certificate, key)
 
     def _own_certificate(self) -> x509.Certificate:
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
@@ -84,3 +83,19 @@ class Authority:
 
 def _named(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _names(host: str) -> x509.SubjectAlternativeName:
+    names: list[x509.GeneralName] = [x509.DNSName(host)]
+    if host == "localhost":
+        names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+    return x509.SubjectAlternativeName(names)
+
+
+def _odd_names(host: str) -> x509.UnrecognizedExtension:
+    """The host, and a party name as of electronic data interchange (RFC 5280, 4.2.1.6), which nobody uses."""
+    dns = bytes([0x82, len(host)]) + host.encode()
+    party = bytes([0xA5, 5, 0xA1, 3, 0x0C, 1]) + b"x"
+    return x509.UnrecognizedExtension(
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME, bytes([0x30, len(dns + party)]) + dns + party
+    )

@@ -195,14 +195,16 @@ def test_every_reason_begins_with_its_outcome() -> None:
     seen=st.sampled_from(["", "mail 7"]),
     declared=st.sampled_from(["", "no", "auto-replied"]),
     size=st.sampled_from([10, 10**9]),
+    settings=st.sampled_from([{}, {"blocked_senders": ["*@*"], "unknown_senders": "refuse"}]),
     seed=st.randoms(use_true_random=False),
 )
 def test_the_order_of_gates_never_matters(
-    allowed: list[str], seen: str, declared: str, size: int, seed: random.Random
+    allowed: list[str], seen: str, declared: str, size: int, settings: dict[str, object], seed: random.Random
 ) -> None:
+    """Nor does it where several refuse equally mildly: `settings` brings two that ignore and two that reject."""
     case = Case(
         replace(headed(Auto_Submitted=declared), size=size),
-        replace(CHANNEL, allowed_domains=tuple(allowed)),
+        replace(CHANNEL, allowed_domains=tuple(allowed), acceptance=settings),
         Facts(duplicate_of=seen),
     )
     expected = check_gates(case).value

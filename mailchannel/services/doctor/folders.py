@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
+
+from django.utils import timezone
 
 from mailchannel.network.sights import Surveyed
 from mailchannel.services.doctor.findings import Candidate, Level
@@ -15,7 +17,14 @@ FOLDERS, MAILS, RIGHTS = "Folders", "Mails", "Folder rights"
 STEPS = (FOLDERS, MAILS, RIGHTS)
 NEARLY_FULL = 90  # percent
 
-_ODD_SOURCES = {"all", "junk", "trash", "sent", "drafts"}
+#: Special use (RFC 6154) → why mail should not be read from such a folder.
+ODD_SOURCES: Final = {
+    "all": "It shows every mail once more, those in other folders too: mail would be found twice, and answers we sent.",
+    "junk": "It holds what the mail server takes for spam.",
+    "trash": "It holds what people threw away.",
+    "sent": "It holds mail that was sent from here, not mail to us.",
+    "drafts": "It holds mail nobody has sent yet.",
+}
 T = TypeVar("T")
 
 
@@ -23,11 +32,11 @@ def look(box: Transport, candidate: Candidate, journey: Journey) -> None:
     listed = [folder for folder in box.folders() if folder.selectable]
     journey.say(Level.OK, FOLDERS, f"{_count(len(listed), 'folder')} can be read.{_home(box)}")
     opened = [_source(box, name, listed, candidate, journey) for name in candidate.sources or ("INBOX",)]
-    missing = [name for name in candidate.targets if not _named(name, listed)]
+    missing = [name for name in candidate.targets if not named(name, listed)]
     if missing:
         names = ", ".join(f"“{name}”" for name in missing)
         journey.say(Level.WARN, RIGHTS, f"Not there yet: {names}.", "Created when the first mail goes there.")
-    targets = [found for name in candidate.targets if (found := _named(name, listed))]
+    targets = [found for name in candidate.targets if (found := named(name, listed))]
     _rights(box, [folder for folder in opened if folder], targets, journey)
     _space(box, journey)
 
@@ -43,11 +52,10 @@ def _source(
     box.epoch(folder.name, readonly=True)
     text = f"“{folder.name}” holds {_count(len(box.keys(folder.name)), 'mail')}."
     if since := candidate.since:
-        recent = len(box.keys(folder.name, since.date()))
-        text = f"{text.rstrip('.')}; at most {recent:,} came since {since.day} {since:%B %Y}."
-    if folder.special_use in _ODD_SOURCES:
-        advice = f"The server calls this its “{folder.special_use}” folder. Reading it usually doubles or misses mail."
-        journey.say(Level.WARN, MAILS, text, advice, "source")
+        recent, day = len(box.keys(folder.name, since.date())), timezone.localtime(since)
+        text = f"{text.rstrip('.')}; at most {recent:,} came since {day.day} {day:%B %Y}."
+    if folder.special_use in ODD_SOURCES:
+        journey.say(Level.WARN, MAILS, text, ODD_SOURCES[folder.special_use], "source")
     else:
         journey.say(Level.OK, MAILS, text)
     return folder
@@ -67,7 +75,8 @@ def _rights(box: Transport, sources: Sequence[Folder], targets: Sequence[Folder]
         told += 1
         if "i" not in rights:
             text = f"Mail may not be put into “{name}” (rights: {rights})."
-            journey.say(Level.BAD, RIGHTS, text, "Allow this account to insert mail there, or choose another folder.")
+            advice = "Allow this account to insert mail there, or choose another folder."
+            journey.say(Level.BAD, RIGHTS, text, advice, "folders")
     found = f"Looked at the rights in {_count(told, 'folder')}." if told else "The server keeps no list of rights."
     journey.say(Level.OK, RIGHTS, f"{found} Nothing was created or moved to try them.")
 
@@ -94,7 +103,7 @@ def _space(box: Transport, journey: Journey) -> None:
 
 
 def _home(box: Transport) -> str:
-    home = _asked(lambda: box.home) if isinstance(box, Surveyed) else ""
+    home = _asked(box.home) if isinstance(box, Surveyed) else ""
     return f" Its own folders lie below “{home}”." if home else ""
 
 
@@ -106,9 +115,13 @@ def _asked(question: Callable[[], T]) -> T | None:
         return None
 
 
-def _named(name: str, listed: Sequence[Folder]) -> Folder | None:
-    """Servers put our folders below a prefix such as `INBOX.`."""
-    return next((f for f in listed if f.name == name or f.name.endswith((f".{name}", f"/{name}"))), None)
+def named(name: str, listed: Iterable[Folder]) -> Folder | None:
+    """The folder people mean by `name`: servers put our folders below a prefix such as `INBOX.`, and some have dots
+    between the levels. Of several the one with the shortest prefix."""
+    spelled = (name, name.replace("/", "."))
+    below = tuple(f"{delimiter}{each}" for each in spelled for delimiter in "./")
+    found = (folder for folder in listed if folder.name in spelled or folder.name.endswith(below))
+    return min(found, key=lambda folder: len(folder.name), default=None)
 
 
 def _size(kilobytes: int) -> str:
