@@ -62,9 +62,7 @@ def _input(field: TemplateField, value: Any) -> forms.Field:
             return forms.DateField(**plain, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
         case FieldKind.BOOLEAN:
             options = [("", "—"), ("True", "Yes"), ("False", "No")]
-            return forms.TypedChoiceField(
-                **plain, choices=options, coerce=lambda typed: typed == "True", empty_value=None
-            )
+            return forms.TypedChoiceField(**plain, choices=options, coerce=_is_yes, empty_value=None)
         case FieldKind.CHOICE:
             return forms.ChoiceField(**plain, choices=[("", "—"), *_choices(field, value)])
         case FieldKind.EMAIL:

@@ -78,8 +78,7 @@ def _fill(ticket: Ticket, fields: Iterable[TemplateField], values: Mapping[str, 
         becomes = values[field.key]
         rest = {key: value for key, value in ticket.fields.items() if key != field.key}
         ticket.fields = rest if becomes is None else {**rest, field.key: becomes}
-        told = {"key": field.key, "label": field.label, "was": in_words(was), "is": in_words(becomes)}
-        yield {**told, "restricted": True} if field.key in ticket.restricted else told
+        yield {"key": field.key, "label": field.label, "was": in_words(was), "is": in_words(becomes)}
 
 
 def in_words(value: Any) -> str:

@@ -11,12 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from tickets.contacts import contact_for, contacts_for
+from tickets.details import PLACES
 from tickets.files import IncomingFile, attach
-from tickets.models import Contact, Department, Note, Process, Service, Ticket, TicketEvent, TicketTemplate
-from tickets.models.routing import Named
+from tickets.models import Contact, Note, Ticket, TicketEvent, TicketTemplate
 from tickets.numbering import format_number, parse_number
-
-_BELONGS_TO: Mapping[str, type[Named]] = {"department": Department, "service": Service, "process": Process}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +134,9 @@ _Places = Mapping[str, Mapping[str, int]]
 
 def _places(openings: Sequence[Opening]) -> _Places:
     """department, service, process → name → id, asked only where a name is given."""
-    wanted = {what: {name for each in openings if (name := getattr(each, what))} for what in _BELONGS_TO}
+    wanted = {what: {name for each in openings if (name := getattr(each, what))} for what in PLACES}
     return {
-        what: dict(_BELONGS_TO[what]._default_manager.filter(name__in=names).values_list("name", "pk"))
+        what: dict(PLACES[what]._default_manager.filter(name__in=names).values_list("name", "pk"))
         for what, names in wanted.items()
         if names
     }

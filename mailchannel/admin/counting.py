@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -24,6 +24,8 @@ from mailchannel.services.mailbox_counts import Counts, count
 if TYPE_CHECKING:
     from mailchannel.admin.server import MailServerAdmin
 
+YEARS: Final = range(1970, 9999)  # beyond them a moment has no date in some other time zone
+
 
 def show(admin: MailServerAdmin, request: HttpRequest, server: MailServer) -> HttpResponse:
     """Beside the rest of the page where there is JavaScript, on the whole page where there is none."""
@@ -37,13 +39,13 @@ def show(admin: MailServerAdmin, request: HttpRequest, server: MailServer) -> Ht
 
 
 def start(admin: MailServerAdmin, request: HttpRequest, server: MailServer) -> HttpResponse:
-    """Sets the start date to one of the offered moments; empty: what comes in after publishing."""
+    """Sets the start date to one of the offered moments; empty, before publishing: what comes in after it."""
     _require(admin, request, server)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     typed = request.POST.get("start", "")
     moment = _moment(typed)
-    if typed and moment is None:
+    if moment is None and (typed or server.published_at):
         messages.error(request, "That is no date and time.")
         return redirect(step_url("review", server))
     _set(request, server, moment)
@@ -64,7 +66,7 @@ def _moment(text: str) -> datetime | None:
         found = parse_datetime(text)
     except ValueError:
         return None
-    return found if found and is_aware(found) else None
+    return found if found and is_aware(found) and found.year in YEARS else None
 
 
 def _set(request: HttpRequest, server: MailServer, moment: datetime | None) -> None:

@@ -16,6 +16,7 @@ from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.services import file_settings
 from mailchannel.services.lately import DAYS, MOST_COUNTED, Lately, lately
+from mailchannel.services.legible import legible
 from mailchannel.services.spec_check import spec_problems
 from tickets.api import template_fields
 
@@ -60,6 +61,8 @@ class Promise:
 
 def promises(server: MailServer) -> list[Promise]:
     """With the numbers of the last days where the mail server has been at work."""
+    files = _files(server)
+    server = legible(server)
     accept = with_defaults(acceptance_specs(), server.acceptance)
     seen = lately(server)
     return [
@@ -67,7 +70,7 @@ def promises(server: MailServer) -> list[Promise]:
         Promise("Who may write?", _who(server, accept), _told(seen, _counted(seen, TURNED_AWAY))),
         Promise("What becomes of it?", _what(server), _told(seen, _counted(seen, ACCEPTED))),
         Promise("What is left out?", " ".join(_left_out(accept)), _told(seen, _counted(seen, LEFT_OUT))),
-        Promise("Which files are kept?", _files(server)),
+        Promise("Which files are kept?", files),
         Promise("Where does the mail go?", _where(server), _told(seen, _filed(seen))),
         Promise("How do answers leave?", _answers(server), _told(seen, _sent(seen))),
     ]

@@ -90,7 +90,6 @@ def _show(
         "largest_mb": sample.largest(settings) // 1_000_000,
         "draft": settings if settings is not server else None,
         "without_start": settings.sync_start is None,
-        "connection_url": step_url("connection", server),
         "review_url": step_url("review", server),
         **found,
     }
@@ -122,6 +121,7 @@ def _upload(request: HttpRequest, server: MailServer, settings: MailServer) -> d
     files = request.FILES.getlist("mails")
     if not files:
         messages.error(request, "Choose one or several mails saved as files (.eml) first.")
+        return {}
     audit.record(server, by=_person(request), message=f"Tried the settings on {len(files)} uploaded mails.")
     found = [_read(file, settings) for file in files[:MOST_UPLOADED]]
     found += [Upload(str(f.name), error=f"At most {MOST_UPLOADED} mails at a time.") for f in files[MOST_UPLOADED:]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from unicodedata import normalize
 
 LONGEST_SUBJECT = 2_000  # characters looked at
 #: Scripts that write words without blanks between them, and Korean, whose endings follow without one.
@@ -14,7 +15,7 @@ def says(subject: str, word: str, *, whole: bool = False) -> bool:
 
     Upper and lower case, and how many blanks there are, make no difference.
     """
-    text, wanted = _folded(subject[:LONGEST_SUBJECT]), _folded(word)
+    text, wanted = folded(subject[:LONGEST_SUBJECT]), folded(word)
     if whole or not wanted:
         return bool(wanted) and text == wanted
     place = text.find(wanted)
@@ -32,5 +33,6 @@ def _apart(neighbour: str, edge: str) -> bool:
     return not joined or bool(_UNSPACED.match(edge) or _UNSPACED.match(neighbour))
 
 
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
+def folded(text: str) -> str:
+    """The spelling two texts are compared in: some programs send “ü” as two characters."""
+    return " ".join(normalize("NFC", text).casefold().split())

@@ -13,8 +13,8 @@ from django.utils import timezone
 from mailchannel.models import InboundMail, MailServer
 from mailchannel.services.audit import Person
 from mailchannel.services.connecting import opened
-from mailchannel.services.receive import LISTED_AT_ONCE
-from mailchannel.services.rehearsal import note, sources
+from mailchannel.services.receive import LISTED_AT_ONCE, sources
+from mailchannel.services.rehearsal import note
 from mailchannel.transports import Listed, MessageRef, Transport, TransportError
 
 #: So many mails of a folder are looked at, the newest; any others are counted among the older ones.
@@ -73,7 +73,7 @@ def count(server: MailServer, *, by: Person | None = None) -> Counts:
     unlisted = sum(each.unlisted for each in counts.folders)
     counts.mails = _from(arrivals, server.sync_start) if server.sync_start else 0
     counts.skipped = len(arrivals) + unlisted - counts.mails
-    counts.starts = _starts(arrivals, unlisted, now, server.sync_start)
+    counts.starts = _starts(server, arrivals, unlisted, now)
     note(server, "Counted the mails of the mailbox; nothing changed.", by)
     return counts
 
@@ -125,8 +125,12 @@ def _from(arrivals: Sequence[datetime], start: datetime) -> int:
     return sum(received >= start for received in arrivals)
 
 
-def _starts(arrivals: Sequence[datetime], unlisted: int, now: datetime, chosen: datetime | None) -> list[Start]:
-    offered = [Start("Only mail that comes in after publishing", None, 0, chosen is None)]
+def _starts(server: MailServer, arrivals: Sequence[datetime], unlisted: int, now: datetime) -> list[Start]:
+    """A mail server that was published keeps a date: mail that waits to be fetched must not become too old for it."""
+    chosen = server.sync_start
+    offered = []
+    if server.published_at is None:
+        offered.append(Start("Only mail that comes in after publishing", None, 0, chosen is None))
     for label, since in zip(("Since midnight", "The last 7 days", "The last 30 days"), _since(now), strict=True):
         offered.append(Start(label, since, _from(arrivals, since), chosen == since))
     if arrivals and not unlisted:

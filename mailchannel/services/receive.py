@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from django.utils import timezone
@@ -66,14 +66,9 @@ class Fetch:
 
     def run(self) -> None:
         """Raises TransportError, StorageTrouble, LeaseLost, Stopped."""
-        for folder in self._sources():
+        for folder in sources(self.server):
             self._drain(folder)
         self.filing.raise_trouble()
-
-    def _sources(self) -> list[str]:
-        roles = FolderMapping.Role
-        never = {f.folder for f in self.server.folders.all() if f.role == roles.NEVER_READ}
-        return [f.folder for f in self.server.folders.all() if f.role == roles.SOURCE and f.folder not in never]
 
     def _drain(self, folder: str) -> None:
         epoch = self.box.epoch(folder)
@@ -106,17 +101,13 @@ class Fetch:
         return [key for key in keys if key not in known]
 
     def _batches(self, folder: str, epoch: str, keys: Sequence[str]) -> Iterator[tuple[int, list[Listed]]]:
-        """(keys looked at so far, next batch), bounded by count and by bytes."""
+        """(keys looked at so far, next batch)."""
         for start in range(0, len(keys), LISTED_AT_ONCE):
             refs = [MessageRef(folder, key, epoch) for key in keys[start : start + LISTED_AT_ONCE]]
-            batch: list[Listed] = []
-            for at, listed in enumerate(self.box.describe(refs), start=start + 1):
-                if batch and (len(batch) >= self._most() or sum(m.size for m in batch) + listed.size > BATCH_BYTES):
-                    yield at, batch
-                    batch = []
-                batch.append(listed)
-            if batch:
-                yield min(start + LISTED_AT_ONCE, len(keys)), batch
+            done = start
+            for batch in batches(self.box.describe(refs), self._most):
+                done += len(batch)
+                yield done, batch
 
     def _most(self) -> int:
         """Mails to a batch: no more than may fail before fetching stops, so that it stops at exactly that number."""
@@ -129,7 +120,8 @@ class Fetch:
             raise Stopped("The mail server was paused or published anew; the next run uses the new settings.")
 
     def _take(self, folder: str, epoch: str, batch: Sequence[Listed]) -> None:
-        whole, headers = self._split(batch)
+        headers = [listed for listed in batch if headers_suffice(listed, self.channel)]
+        whole = [listed for listed in batch if not headers_suffice(listed, self.channel)]
         arrivals = [*self._arrivals(whole, headers_only=False), *self._arrivals(headers, headers_only=True)]
         order = {listed.ref.key: place for place, listed in enumerate(batch)}
         arrivals.sort(key=lambda arrival: order[arrival.key])
@@ -144,16 +136,6 @@ class Fetch:
         self.tally.filed += self.filing.file(folder, epoch)
         if self.filing.failed > before and fail_folder.stop_if_full(self.server):
             raise Stopped("So many mails failed that fetching stops until a person resumes it.")
-
-    def _split(self, batch: Sequence[Listed]) -> tuple[list[Listed], list[Listed]]:
-        """Mails to read whole, and those whose headers are enough: too large, or from before the start date."""
-        largest, start = limit(self.channel.acceptance), self.channel.sync_start
-        whole: list[Listed] = []
-        headers: list[Listed] = []
-        for listed in batch:
-            too_old = start is not None and listed.received_at is not None and listed.received_at < start
-            (headers if listed.size > largest or too_old else whole).append(listed)
-        return whole, headers
 
     def _arrivals(self, batch: Sequence[Listed], *, headers_only: bool) -> Iterator[Arrival]:
         if not batch:
@@ -170,3 +152,29 @@ class Fetch:
             received = listed.received_at or timezone.now()
             size = listed.size if headers_only else len(mail.raw)
             yield Arrival(mail.ref.key, mail.raw, received, size, headers_only)
+
+
+def sources(server: MailServer) -> list[str]:
+    """The folders mail is read from, in the order they are read."""
+    roles, folders = FolderMapping.Role, list(server.folders.all())
+    never = {each.folder for each in folders if each.role == roles.NEVER_READ}
+    return [each.folder for each in folders if each.role == roles.SOURCE and each.folder not in never]
+
+
+def batches(listed: Iterable[Listed], most: Callable[[], int] = lambda: BATCH_MAILS) -> Iterator[list[Listed]]:
+    """Bounded by count and by bytes; `most` is asked anew before each mail."""
+    batch: list[Listed] = []
+    for each in listed:
+        if batch and (len(batch) >= most() or sum(mail.size for mail in batch) + each.size > BATCH_BYTES):
+            yield batch
+            batch = []
+        batch.append(each)
+    if batch:
+        yield batch
+
+
+def headers_suffice(listed: Listed, channel: Channel) -> bool:
+    """Too large, or from before the start date: its body is not read."""
+    start = channel.sync_start
+    too_old = start is not None and listed.received_at is not None and listed.received_at < start
+    return too_old or listed.size > limit(channel.acceptance)

@@ -13,13 +13,12 @@ from datetime import UTC, datetime
 from django.utils import timezone
 
 from mailchannel.kernel.channel import Channel
-from mailchannel.models import FolderMapping, InboundMail, MailServer
-from mailchannel.pipeline.gates.too_large import limit
+from mailchannel.models import InboundMail, MailServer
 from mailchannel.services import audit
 from mailchannel.services.audit import Person
 from mailchannel.services.config import freeze
 from mailchannel.services.connecting import opened
-from mailchannel.services.receive import BATCH_BYTES, BATCH_MAILS, LISTED_AT_ONCE
+from mailchannel.services.receive import batches, headers_suffice, sources
 from mailchannel.services.trying import Sample, Tried, World, parsed
 from mailchannel.transports import Listed, MessageRef, Transport, TransportError
 
@@ -38,10 +37,13 @@ class Row:
 
 @dataclass(slots=True)
 class Trial:
-    """How a dry run went. `wanted` mails were to be tried; fewer rows: the time was over, or `error` says why."""
+    """How a dry run went. `wanted` mails were to be tried; fewer rows: it was too `late` for the others, `error` says
+    why, or they were gone meanwhile.
+    """
 
     rows: list[Row]
     wanted: int = 0
+    late: bool = False
     there: int = 0  # mails in the folders, or in the mail log
     error: str = ""
     error_field: str = ""
@@ -79,14 +81,6 @@ def note(server: MailServer, message: str, by: Person | None) -> None:
         audit.record(server.live, by=by, message=message)
 
 
-def sources(server: MailServer) -> list[str]:
-    """The folders mail is read from, in the order they are read."""
-    roles = FolderMapping.Role
-    folders = list(server.folders.all())
-    never = {each.folder for each in folders if each.role == roles.NEVER_READ}
-    return [each.folder for each in folders if each.role == roles.SOURCE and each.folder not in never]
-
-
 def _channel(server: MailServer, *, ignore_start: bool) -> Channel:
     """With the start date that publishing sets where there is none."""
     channel = freeze(server)
@@ -104,8 +98,9 @@ def _try(server: MailServer, box: Transport, worlds: Sequence[World], last: int,
     rows = _ledger(server, chosen)
     for folder, listed in chosen.items():
         box.epoch(folder, readonly=True)
-        for batch in _batches(listed):
+        for batch in batches(listed):
             if time.monotonic() > deadline:
+                trial.late = True
                 return
             headers = {m.ref for m in batch if all(headers_suffice(m, world.channel) for world in worlds)}
             samples = list(_fetched(box, batch, headers, rows, first=len(trial.rows) + 1))
@@ -140,19 +135,6 @@ def _ledger(server: MailServer, chosen: dict[str, list[Listed]]) -> dict[Message
     return found
 
 
-def _batches(listed: Sequence[Listed]) -> Iterator[list[Listed]]:
-    """Bounded by count and by bytes as in a real run, where mails of one batch do not know of each other."""
-    for start in range(0, len(listed), LISTED_AT_ONCE):
-        batch: list[Listed] = []
-        for each in listed[start : start + LISTED_AT_ONCE]:
-            if batch and (len(batch) == BATCH_MAILS or sum(m.size for m in batch) + each.size > BATCH_BYTES):
-                yield batch
-                batch = []
-            batch.append(each)
-        if batch:
-            yield batch
-
-
 def _fetched(
     box: Transport,
     batch: Sequence[Listed],
@@ -172,10 +154,3 @@ def _fetched(
         received = each.received_at or timezone.now()
         size = each.size if short else len(raw)
         yield Sample(raw, received, size, f"new {place}", short, each.ref.folder, rows.get(each.ref))
-
-
-def headers_suffice(listed: Listed, channel: Channel) -> bool:
-    """Too large, or from before the start date: its body is not going to be read."""
-    start = channel.sync_start
-    too_old = start is not None and listed.received_at is not None and listed.received_at < start
-    return too_old or listed.size > limit(channel.acceptance)

@@ -36,12 +36,14 @@ def replay(
     Deterministic, and nothing is written but who looked.
     """
     deadline = time.monotonic() + seconds
-    pks = list(server.inbound.order_by("-pk").values_list("pk", flat=True)[: max(1, min(last, MOST))])[::-1]
+    kept = server.inbound.filter(raw__isnull=False).order_by("-pk")
+    pks = list(kept.values_list("pk", flat=True)[: max(1, min(last, MOST))])[::-1]
     supposed = Supposed(unseen=frozenset(pks), strangers=_strangers(server, pks))
     worlds = [World(each, freeze(each), supposed) for each in (draft, server)]
     trial = Trial([], wanted=len(pks), there=len(pks))
     for start in range(0, len(pks), BATCH_MAILS):
         if time.monotonic() > deadline:
+            trial.late = True
             break
         samples = list(_stored(pks[start : start + BATCH_MAILS]))
         mails = parsed(samples)

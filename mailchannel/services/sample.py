@@ -18,7 +18,8 @@ from mailchannel.services.config import freeze
 from mailchannel.services.connecting import opened
 from mailchannel.services.preview import LONGEST_VALUE
 from mailchannel.services.reading import remarks
-from mailchannel.services.rehearsal import note, sources
+from mailchannel.services.receive import LISTED_AT_ONCE, sources
+from mailchannel.services.rehearsal import note
 from mailchannel.services.trying import Sample, Tried, World, parsed
 from mailchannel.transports import Listed, MessageRef, Transport, TransportError
 
@@ -99,7 +100,9 @@ def _oldest(server: MailServer, box: Transport) -> Shown:
 
 def _listed(box: Transport, folder: str) -> Iterator[Listed]:
     epoch = box.epoch(folder, readonly=True)
-    yield from box.describe([MessageRef(folder, key, epoch) for key in box.keys(folder)[:MOST_LISTED]])
+    keys = box.keys(folder)[:MOST_LISTED]
+    for start in range(0, len(keys), LISTED_AT_ONCE):  # mail servers refuse long commands
+        yield from box.describe([MessageRef(folder, key, epoch) for key in keys[start : start + LISTED_AT_ONCE]])
 
 
 def _shown(server: MailServer, sample: Sample) -> Shown:

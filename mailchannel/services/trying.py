@@ -97,10 +97,12 @@ class World:
                 yield read, Decision(Outcome.FAILED, "failed.rule", (Step("try", "rule", "refuse", _said(error)),))
 
     def _rows(self, samples: Sequence[Sample]) -> list[InboundMail]:
-        """A row for each, stored or not, that knows the first copy of its mail."""
+        """A row for each, stored or not, that knows the first copy of its mail. One that was put back into the inbox is
+        no earlier copy of itself.
+        """
         names = [name(s.raw, acceptance=self.channel.acceptance, headers_only=s.headers_only) for s in samples]
-        ledger = InboundMail.objects.filter(server=self.server.live, identity__in=names, duplicate_of=None)
-        stored = {row.identity: row for row in ledger.exclude(pk__in=self.supposed.unseen)}
+        firsts = InboundMail.objects.filter(server=self.server.live, duplicate_of=None, retry_at=None)
+        stored = {row.identity: row for row in firsts.filter(identity__in=names).exclude(pk__in=self.supposed.unseen)}
         return [self._row(s, named, stored.get(named)) for s, named in zip(samples, names, strict=True)]
 
     def _row(self, sample: Sample, named: str, first: InboundMail | None) -> InboundMail:

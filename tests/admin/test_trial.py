@@ -84,7 +84,7 @@ def test_the_sample_is_the_oldest_mail_or_an_error_with_the_way_to_the_doctor(
     html = tried(administrator, ready, _oldest="1")
 
     assert "The oldest one" in html and "The newer one" not in html
-    assert "x-" not in html or "Its headers" in html
+    assert "Its headers" in html and "message-id" in html
     assert "Would open a new ticket" in html
     ready.update(connection={**ready.connection, "username": "nobody@example.com"})
     refused = tried(administrator, ready, _oldest="1")
@@ -106,6 +106,22 @@ def test_uploaded_mails_are_tried_and_not_stored(administrator: Client, ready: M
     assert "files of the type exe are not accepted here" in html
     assert "The file is empty." in html
     assert not InboundMail.objects.exists() and not RawMail.objects.exists()
+
+
+def test_nothing_uploaded_is_nothing_tried(administrator: Client, ready: MailServer) -> None:
+    html = tried(administrator, ready, _upload="1")
+
+    assert "Choose one or several mails" in html
+    assert not LogEntry.objects.filter(change_message__contains="uploaded").exists()
+
+
+def test_a_folder_that_is_not_there_leads_to_the_folders(administrator: Client, ready: MailServer) -> None:
+    ready.folders.filter(role="source").update(folder="Nowhere")
+
+    pages = [tried(administrator, ready, _oldest="1"), tried(administrator, ready, _live="1")]
+    pages.append(administrator.post(f"{BASE}/{ready.pk}/counts/").content.decode())
+
+    assert all(f'href="{BASE}/{ready.pk}/folders/#id_source"' in html for html in pages)
 
 
 def test_an_upload_beyond_the_limit_is_not_read(administrator: Client, ready: MailServer) -> None:
@@ -200,7 +216,8 @@ def test_the_start_of_a_published_mail_server_waits_in_a_draft(administrator: Cl
     before = published.sync_start
 
     administrator.post(f"{BASE}/{published.pk}/start/", {"start": "2026-05-01T00:00:00+00:00"})
-    administrator.post(f"{BASE}/{published.pk}/start/", {"start": "yesterday"})
+    for nonsense in ("", "yesterday", "2026-05-01T00:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:00-14:00"):
+        administrator.post(f"{BASE}/{published.pk}/start/", {"start": nonsense})
 
     published.refresh_from_db()
     draft = drafts.draft_of(published)

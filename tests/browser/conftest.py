@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,3 +84,10 @@ def _listen(page: Page, home: str) -> list[str]:
     page.on("dialog", lambda dialog: (complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
     page.on("request", lambda sent: None if sent.url.startswith((home, "data:")) else complaints.append(sent.url))
     return complaints
+
+
+def shot(page: Page, name: str) -> None:
+    """SCREENSHOTS names a folder to look at afterwards."""
+    folder = os.environ.get("SCREENSHOTS")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png")

@@ -14,7 +14,7 @@ from mailchannel.models import InboundMail, MailServer
 from mailchannel.services import drafts, publish
 from mailchannel.services.fetch import fetch
 from tests.admin.typing import typed_connection
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, shot
 from tests.fixtures import NewServer
 from tests.letters import letter
 from tests.servers.mailbox import Mailbox
@@ -25,6 +25,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 expect.set_options(timeout=15_000)  # a refused sign-in is answered slowly on purpose
 STEPS = ("connection", "folders", "senders", "ticket", "answers", "review")
 LOOKS = [{"width": width, "scheme": scheme} for width, scheme in itertools.product((1280, 400), ("light", "dark"))]
+#: Width in pixels of the narrowest cell that says what stands beside it.
+NARROWEST_LABEL = """() => Math.min(...[...document.querySelectorAll(".tried tbody th")]
+    .map((cell) => cell.getBoundingClientRect().width))"""
 MOST_TABS = 400  # a page whose next field is further away is not usable by keyboard
 
 
@@ -88,6 +91,38 @@ def test_axe_finds_nothing_serious(
         complaints += serious(page)
 
     assert complaints == []
+
+
+@pytest.mark.req("S0-30")
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look['scheme']}-{look['width']}")
+def test_a_dry_run_can_be_read_in_every_window(
+    open_page: OpenPage, administrator: User, new_server: NewServer, dovecot: Mailbox, look: dict[str, Any]
+) -> None:
+    server = new_server(dovecot, sync_start=None)
+    publish.publish(server, by=administrator)
+    drafts.begin(server).mappings.filter(field="affected_system").update(default="the printers of the second floor")
+    dovecot.deliver(letter(subject="The_scanner_blinks_and_blinks_and_blinks" * 3, body="It blinks red."))
+    page = open_page(
+        administrator,
+        f"/admin/mailchannel/mailserver/{server.pk}/trial/",
+        viewport={"width": look["width"], "height": 900},
+        color_scheme=look["scheme"],
+    )
+
+    complaints = []
+    for button in ("Try the mailbox", "Fetch a sample mail"):
+        page.get_by_role("button", name=button).click()
+        closed = page.locator("details.tried:not([open]) > summary")
+        expect(closed.first).to_be_visible()
+        for _ in range(closed.count()):
+            closed.first.click()
+        shot(page, f"{button}-{look['scheme']}-{look['width']}")
+        complaints += serious(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{button}: it scrolls sideways"
+        assert page.evaluate(NARROWEST_LABEL) >= 80, f"{button}: the names of fields are broken into pieces"
+
+    assert complaints == []
+    assert page.complaints == []  # type: ignore[attr-defined]
 
 
 class Keyboard:

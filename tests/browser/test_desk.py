@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, shot
 from tests.browser.stranger import Stranger
 from tests.pages.conftest import NewTicket
 from tests.pages.files import PNG, File
 from tickets import services
-from tickets.models import Ticket
+from tickets.models import Department, Ticket
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -38,13 +35,6 @@ def ticket(new_ticket: NewTicket, agent: User, stranger: Stranger) -> Ticket:
 
 def path_of(ticket: Ticket) -> str:
     return f"/tickets/{ticket.number}/?view=open"
-
-
-def shot(page: Page, name: str) -> None:
-    """SCREENSHOTS names a folder to look at afterwards."""
-    folder = os.environ.get("SCREENSHOTS")
-    if folder:
-        page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -171,6 +161,23 @@ def test_a_new_ticket_appears_without_loading_the_page_again(
 
     expect(page.locator(".list").get_by_text("Brand new")).to_be_visible()
     assert page.get_by_label("Your words").input_value() == "half a sentence"
+
+
+def test_news_do_not_close_the_filter_somebody_just_opened(
+    open_page: OpenPage, agent: User, ticket: Ticket, new_ticket: NewTicket
+) -> None:
+    Department.objects.create(name="Finance")
+    page = open_page(agent, "about:blank")
+    page.clock.install()
+    page.goto("/?view=open")
+    page.get_by_text("Filter", exact=True).click()
+
+    new_ticket("Brand new")
+    page.clock.fast_forward("00:21")
+
+    expect(page.locator(".list").get_by_text("Brand new")).to_be_visible()
+    expect(page.locator("#views")).to_contain_text("All open 5")
+    expect(page.get_by_role("link", name="Finance")).to_be_visible()
 
 
 def test_everything_works_without_javascript(open_page: OpenPage, agent: User, ticket: Ticket) -> None:

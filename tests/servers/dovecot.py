@@ -33,6 +33,7 @@ class Options:
     hidden: tuple[str, ...] = ()  # capabilities it does not announce
     prefix: str = ""  # of the personal namespace, "INBOX." as on Courier and old Cyrus
     separator: str = "/"
+    longest_line: int = 65_536  # bytes of a command; RFC 7162 (4) asks for 8192 at least
 
     @property
     def capabilities(self) -> str:
@@ -117,6 +118,7 @@ class Dovecot:
             key=self._certificate.key,
             prefix=self._options.prefix,
             separator=self._options.separator,
+            longest_line=self._options.longest_line,
             host=HOST,
             port=self.port,
             tls_port=self.tls_port,
@@ -148,6 +150,7 @@ mail_gid = {gid}
 mail_location = maildir:~/Maildir
 mail_fsync = never
 mail_max_userip_connections = 100
+imap_max_line_length = {longest_line}
 ssl = yes
 ssl_cert = <{certificate}
 ssl_key = <{key}

@@ -11,6 +11,7 @@ import pytest
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from mailchannel.compose.headers import message_id
 from mailchannel.kernel.decisions import Outcome
@@ -171,7 +172,21 @@ def test_when_the_time_is_over_it_says_how_far_it_came(dovecot: Mailbox, draft: 
 
     trial = rehearse(server, seconds=0)
 
-    assert (len(trial.rows), trial.wanted) == (0, 3)
+    assert (len(trial.rows), trial.wanted, trial.late) == (0, 3, True)
+
+
+def test_mail_that_was_put_back_into_the_inbox_is_no_copy_of_itself(dovecot: Mailbox, draft: Draft) -> None:
+    server = draft()
+    raw = letter()
+    failed = accept(server, raw, transport="imap").row
+    InboundMail.objects.filter(pk=failed.pk).update(outcome="failed", reason="failed.rule", retry_at=timezone.now())
+    dovecot.deliver(raw)
+
+    foretold = [_end(row) for row in rehearse(server).rows]
+    publish.publish(server, by=None)
+    fetch(MailServer.objects.get())
+
+    assert foretold == [(row.outcome, row.reason) for row in InboundMail.objects.all()] == [("opened", "accepted.new")]
 
 
 def test_a_mailbox_out_of_reach_is_an_answer(dovecot: Mailbox, draft: Draft) -> None:

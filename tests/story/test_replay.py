@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from mailchannel.models import InboundMail, MailServer
+from mailchannel.models import InboundMail, MailServer, RawMail
 from mailchannel.services import drafts, publish
 from mailchannel.services.explain import explain
 from mailchannel.services.fetch import fetch
@@ -21,6 +21,8 @@ from mailchannel.services.settle import settle
 from tests.fixtures import NewServer
 from tests.hostile.mails import file, multipart, text
 from tests.letters import letter
+from tests.servers.dovecot import Options
+from tests.servers.fixtures import NewMailbox
 from tests.servers.mailbox import Mailbox
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
@@ -57,6 +59,21 @@ def test_a_draft_that_says_the_same_changes_nothing(server: MailServer) -> None:
     assert changed(trial) == {}
     outcomes = [(row.before.outcome, row.before.reason) for row in trial.rows if row.before]
     assert outcomes == list(InboundMail.objects.order_by("pk").values_list("outcome", "reason"))
+
+
+def test_a_mail_whose_original_is_gone_leaves_its_place_to_an_older_one(server: MailServer) -> None:
+    RawMail.objects.filter(inbound__subject="Bo again").delete()
+
+    trial = replay(server, drafts.begin(server), last=4)
+
+    assert [row.after.subject for row in trial.rows] == ["From Ann", "From Bo", "Away", "Ann again"]
+    assert (trial.wanted, trial.late) == (4, False)
+
+
+def test_when_the_time_is_over_a_replay_says_so(server: MailServer) -> None:
+    trial = replay(server, drafts.begin(server), seconds=0)
+
+    assert (trial.rows, trial.wanted, trial.late) == ([], 5, True)
 
 
 @pytest.mark.req("S0-25", "S1-41")
@@ -165,6 +182,19 @@ def test_the_sample_is_the_oldest_mail_with_its_properties(dovecot: Mailbox, new
     assert (dovecot.flags(), InboundMail.objects.count()) == (flags, rows)
 
 
+@pytest.mark.slow
+@pytest.mark.dovecot
+@pytest.mark.req("S4-40")
+def test_the_sample_of_a_full_mailbox_is_found_with_short_commands(
+    new_mailbox: NewMailbox, new_server: NewServer
+) -> None:
+    dovecot = new_mailbox(Options(longest_line=2_500))
+    dovecot.deliver_all([letter()] * 750)
+    dovecot.deliver(letter(subject="the oldest"), internal_date=datetime(2026, 2, 1, tzinfo=UTC))
+
+    assert oldest(new_server(dovecot)).tried.subject == "the oldest"
+
+
 @pytest.mark.dovecot
 @pytest.mark.req("S4-40")
 def test_without_a_sample_it_says_why(dovecot: Mailbox, new_server: NewServer) -> None:
@@ -227,6 +257,22 @@ def test_what_is_in_the_log_already_does_not_become_tickets_again(
     counts = count(server)
 
     assert (counts.folders[0].known, counts.mails) == (1, 1)
+
+
+@pytest.mark.dovecot
+@pytest.mark.req("S3-08")
+def test_once_published_no_start_is_offered_that_leaves_waiting_mail_behind(
+    dovecot: Mailbox, new_server: NewServer
+) -> None:
+    server = new_server(dovecot, sync_start=None)
+    dovecot.deliver(letter())
+    before = count(server)
+    publish.publish(server, by=None)
+
+    after = count(drafts.begin(server))
+
+    assert [start.label for start in before.starts if start.moment is None and start.chosen]
+    assert not [start.label for start in after.starts if start.moment is None]
 
 
 @pytest.mark.dovecot

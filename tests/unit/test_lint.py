@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from mailchannel.models import MailServer
+from mailchannel.admin.promise import promises
+from mailchannel.compose.confirmation import CONFIRMATION_SPECS
+from mailchannel.models import InboundMail, MailServer
+from mailchannel.pipeline.addressing import first_match
+from mailchannel.pipeline.file_rules import FILE_SPECS
+from mailchannel.pipeline.gates import acceptance_specs
+from mailchannel.pipeline.routing import ROUTING_SPECS
+from mailchannel.senders import SENDERS
 from mailchannel.services.lint import lint
 from mailchannel.services.lint.mailbox import _longest_gap
+from mailchannel.services.lint.patterns import Patterns
 from mailchannel.services.lint.senders import one_letter_apart
 from mailchannel.services.readiness import problems
+from mailchannel.services.trouble import TROUBLE_SPECS
+from mailchannel.transports import TRANSPORTS
 from tests.broken_settings import BROKEN, IN_ORDER, put_in_order
 from tests.fixtures import NewServer
 
@@ -53,6 +67,74 @@ def test_a_large_log_costs_no_more_than_a_small_one(server: MailServer) -> None:
 
     assert len(large) <= len(small) + 3
     assert any("LIMIT 5000" in query["sql"] for query in large)
+
+
+def wrote(server: MailServer, *senders: str) -> None:
+    """Mails that became tickets."""
+    InboundMail.objects.bulk_create(
+        InboundMail(
+            server=server, remote_key=each, identity=each, sender=each, size=1, received_at=timezone.now(), outcome="opened"
+        )
+        for each in senders
+    )  # fmt: skip
+
+
+def test_a_list_of_domains_that_is_switched_off_turns_nobody_away(server: MailServer) -> None:
+    server.update(acceptance={"approved_domains_only": False, "blocked_senders": ["cy@c.example"]})
+    server.domains.create(domain="a.example")
+    wrote(server, "bo@b.example")
+
+    assert lint(server) == []
+
+
+def test_a_long_block_list_and_many_customers_are_no_long_wait(server: MailServer) -> None:
+    server.update(acceptance={"blocked_senders": [f"n{n}@ads{n}.example" for n in range(3000)]})
+    wrote(server, *(f"n{n}@customer{n}.example" for n in range(3000)))
+    begin = time.perf_counter()
+
+    assert lint(server) == []
+
+    assert time.perf_counter() - begin < 5
+
+
+@pytest.mark.parametrize(
+    "address", ["ann@a.example", "bo@a.example", "bo@b.example", "news7@c.example", "x@d.c.example"]
+)
+def test_patterns_match_as_the_gates_do(address: str) -> None:
+    entries = ["bo@b.example", "*@a.example", "news*@c.example", "*@*.c.example", "ann@a.example"]
+
+    assert bool(Patterns(entries).match(address)) is bool(first_match(address, entries)) is True
+    assert Patterns(entries).match("cy@b.example") == ""
+    assert Patterns(entries).wider("ann@a.example") == "*@a.example"
+    assert [Patterns(entries).wider(each) for each in ("bo@b.example", "*@a.example", "news*@c.example")] == [""] * 3
+
+
+OPTIONS = {
+    "connection": TRANSPORTS["imap"].fields,
+    "sending": SENDERS["smtp"].fields,
+    "acceptance": acceptance_specs(),
+    "routing": ROUTING_SPECS,
+    "attachments": FILE_SPECS,
+    "trouble": TROUBLE_SPECS,
+    "confirmation": CONFIRMATION_SPECS,
+}
+
+
+@pytest.mark.parametrize("column", OPTIONS)
+def test_a_stored_value_of_the_wrong_shape_stops_no_page(server: MailServer, column: str) -> None:
+    """A file somebody edited, or a plug-in whose option used to be of another kind."""
+    stored: dict[str, Any] = getattr(server, column)
+    for spec in OPTIONS[column]:
+        for value in (5, True, "x", ["x"], [5], {"x": 5}):
+            setattr(server, column, {**stored, spec.name: value})
+            lint(server)
+            promises(server)
+
+
+def test_hours_nobody_can_read_stop_no_page(server: MailServer) -> None:
+    server.skip_times = ["at night", 5, "02:00-04:00"]
+
+    assert lint(server) == []
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,7 @@ def test_the_trace_and_the_draft_of_a_mail_have_its_route() -> None:
         ("給与について", "給与", True),
         ("VPN接続", "VPN", True),
         ("C++ compiler", "C++", True),
+        ("U\u0308bersicht fehlt", "Übersicht", True),
         ("anything", "  ", False),
         ("hr" * 5_000 + " hr", "hr", False),  # beyond what is looked at
     ],

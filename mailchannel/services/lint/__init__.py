@@ -11,6 +11,7 @@ from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.pipeline.routing import ROUTING_SPECS
 from mailchannel.services import file_settings, trouble
 from mailchannel.services.config import freeze
+from mailchannel.services.legible import legible
 from mailchannel.services.lint import answers, folders, mailbox, senders, ticket, words
 from mailchannel.services.lint.history import recent
 from mailchannel.services.lint.remark import Draft, Remark, Rule
@@ -29,6 +30,7 @@ RULES: tuple[Rule, ...] = (
 
 def lint(server: MailServer) -> list[Remark]:
     """In the order of the wizard's steps. Reads the database, never the mailbox."""
+    server = legible(server)
     draft = Draft(
         server=server,
         channel=freeze(server),

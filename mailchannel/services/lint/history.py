@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.models import MailServer
+from mailchannel.pipeline.subject_words import folded
 
 DAYS = 30
 MOST_MAILS = 5000
@@ -20,7 +21,7 @@ class History:
     """The latest mails of the last 30 days: how many of each customer, and the subjects that led to tickets."""
 
     customers: Counter[str]  # address → mails that opened or joined a ticket
-    subjects: tuple[str, ...]  # of those mails, case folded
+    subjects: tuple[str, ...]  # of those mails, as they are compared
 
     @property
     def domains(self) -> Counter[str]:
@@ -37,5 +38,5 @@ def recent(server: MailServer) -> History:
     welcome = [row for row in latest if row[0] in (Outcome.OPENED, Outcome.ADDED)]
     return History(
         Counter(sender.lower() for _, sender, _ in welcome if "@" in sender),
-        tuple(subject.casefold() for _, _, subject in welcome),
+        tuple(folded(subject) for _, _, subject in welcome),
     )

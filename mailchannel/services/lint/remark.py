@@ -37,6 +37,11 @@ class Draft:
     def ours(self) -> frozenset[str]:
         return self.channel.own_addresses
 
+    @property
+    def allowed_domains(self) -> tuple[str, ...]:
+        """Nobody is turned away by a list that is switched off."""
+        return self.channel.allowed_domains if self.accept["approved_domains_only"] else ()
+
 
 Rule = Callable[[Draft], Iterator[Remark]]
 

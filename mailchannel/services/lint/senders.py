@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
-from mailchannel.pipeline.addressing import first_match
+from mailchannel.pipeline.addressing import domain_fits
+from mailchannel.services.lint.patterns import Patterns
 from mailchannel.services.lint.remark import Draft, Remark, named
 
 STEP = "senders"
@@ -16,14 +17,15 @@ def fighting(draft: Draft) -> Iterator[Remark]:
     """What is blocked is never let in again by another list."""
     blocked = draft.accept["blocked_senders"]
     domains = {entry.removeprefix("*@") for entry in blocked if entry.startswith("*@")}
-    for domain in draft.channel.allowed_domains:
+    for domain in draft.allowed_domains:
         if domain in domains:
             yield _remark(
                 "accept-blocked_senders",
                 f"“Blocked senders” has *@{domain}, and {domain} is an allowed domain: nobody from there gets through.",
             )
+    by = Patterns(blocked)
     for entry in draft.accept["new_tickets_exceptions"]:
-        if entry in blocked or first_match(entry, blocked):
+        if by.match(entry):
             yield _remark(
                 "accept-new_tickets_exceptions",
                 f"“Except for these senders” has {entry}, who is blocked: blocked senders never get through.",
@@ -33,10 +35,11 @@ def fighting(draft: Draft) -> Iterator[Remark]:
 def pointless(draft: Draft) -> Iterator[Remark]:
     """Entries that cannot change what happens to any mail."""
     accept = draft.accept
-    blocked, allowed = accept["blocked_senders"], draft.channel.allowed_domains
+    blocked, allowed = accept["blocked_senders"], draft.allowed_domains
+    patterns = Patterns(blocked)
     for entry in blocked:
-        wider = first_match(entry, [other for other in blocked if other != entry])
-        if wider and not entry.startswith("*@"):
+        wider = "" if entry.startswith("*@") else patterns.wider(entry)
+        if wider:
             yield _remark("accept-blocked_senders", f"“Blocked senders”: {entry} is blocked by {wider} already.")
         elif allowed and not _may_write(entry, allowed):
             text = f"“Blocked senders”: {entry} cannot write anyway, because its domain is not allowed."
@@ -58,14 +61,14 @@ def pointless(draft: Draft) -> Iterator[Remark]:
 
 def shut_out(draft: Draft) -> Iterator[Remark]:
     """Who wrote lately and would not be heard any more."""
-    allowed = draft.channel.allowed_domains
+    allowed = draft.allowed_domains
     if allowed:
         lost = [who for who in draft.history.customers if not _may_write(who, allowed)]
         yield from _lost(draft, lost, "allowed_domains", "“Approved domains” lacks the domains of")
-    blocked = draft.accept["blocked_senders"]
+    blocked = Patterns(draft.accept["blocked_senders"])
     yield from _lost(
         draft,
-        [who for who in draft.history.customers if first_match(who, blocked)],
+        [who for who in draft.history.customers if blocked.match(who)],
         "accept-blocked_senders",
         "“Blocked senders” shuts out",
     )
@@ -75,16 +78,16 @@ def misspelt(draft: Draft) -> Iterator[Remark]:
     """One letter away from a domain that mail comes from, while no mail comes from the listed one."""
     seen = draft.history.domains
     frequent = [domain for domain, mails in seen.items() if mails >= FREQUENT]
-    for listed in draft.channel.allowed_domains:
+    for listed in draft.allowed_domains:
         for domain in frequent if listed not in seen else ():
-            if domain not in draft.channel.allowed_domains and one_letter_apart(listed, domain):
+            if domain not in draft.allowed_domains and one_letter_apart(listed, domain):
                 text = f"“Approved domains”: did you mean {domain}? Nobody writes from {listed}."
                 yield _remark("allowed_domains", text)
 
 
 def narrow(draft: Draft) -> Iterator[Remark]:
     """Lists that shut out more than whoever wrote them may have meant."""
-    allowed = draft.channel.allowed_domains
+    allowed = draft.allowed_domains
     for pattern in allowed:
         if pattern.startswith("*.") and pattern[2:] not in allowed:
             yield _remark(
@@ -95,7 +98,7 @@ def narrow(draft: Draft) -> Iterator[Remark]:
     if not accept["new_tickets_enabled"] and not accept["new_tickets_exceptions"]:
         text = "“Mail may open new tickets” is off and nobody is excepted: only answers to tickets are read."
         yield _remark("accept-new_tickets_enabled", text)
-    own = first_match(draft.server.address, accept["blocked_senders"])
+    own = Patterns(accept["blocked_senders"]).wider(draft.server.address)
     if own.startswith("*@"):
         text = f"“Blocked senders”: {own} is your own domain, so colleagues who write are ignored."
         yield _remark("accept-blocked_senders", text)
@@ -143,9 +146,9 @@ def _lost(draft: Draft, lost: list[str], field: str, said: str) -> Iterator[Rema
     yield _remark(field, f"{said} {people} who wrote {wrote} in the last 30 days: {named(lost)}.")
 
 
-def _may_write(entry: str, allowed: Iterable[str]) -> bool:
+def _may_write(entry: str, allowed: Collection[str]) -> bool:
     domain = entry.rpartition("@")[2]
-    return any(domain == each or (each.startswith("*.") and domain.endswith(each[1:])) for each in allowed)
+    return domain in allowed or any(domain_fits(domain, each) for each in allowed if each.startswith("*."))
 
 
 def _remark(field: str, text: str) -> Remark:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailchannel.pipeline.addressing import first_match
+from mailchannel.pipeline.subject_words import folded
+from mailchannel.services.lint.patterns import Patterns
 from mailchannel.services.lint.remark import Draft, Remark
 
 STEP = "senders"
@@ -25,7 +26,8 @@ def common(draft: Draft) -> Iterator[Remark]:
     if len(subjects) < SUBJECTS_NEEDED:
         return
     for word in _words(draft):
-        hit = sum(word.casefold() in subject for subject in subjects)
+        wanted = folded(word)
+        hit = sum(wanted in subject for subject in subjects)
         if hit * 5 >= len(subjects):
             yield _auto(
                 f"“Also leave out”: “{word}” stands in the subject of {hit} of the {len(subjects)} mails that became "
@@ -36,13 +38,13 @@ def common(draft: Draft) -> Iterator[Remark]:
 def everybody(draft: Draft) -> Iterator[Remark]:
     for entry in draft.accept["auto_reply_words"]:
         domain = entry.removeprefix("*@")
-        if entry.startswith("*@") and domain in draft.channel.allowed_domains:
+        if entry.startswith("*@") and domain in draft.allowed_domains:
             yield _auto(f"“Also leave out” has {entry}, and {domain} is an allowed domain: its mail is never read.")
 
 
 def contradicting(draft: Draft) -> Iterator[Remark]:
     for subject in draft.accept["subject_must_match"]:
-        word = next((word for word in _words(draft) if word.casefold() in subject.casefold()), "")
+        word = next((word for word in _words(draft) if folded(word) in folded(subject)), "")
         if word:
             yield _subjects(
                 f"“Only these subjects” asks for “{subject}”, but “Also leave out” has “{word}”: such mail is left out."
@@ -60,16 +62,16 @@ def narrow(draft: Draft) -> Iterator[Remark]:
             "“Only these subjects” and “Only if our address stands in To” are both on: "
             "a new ticket needs the right subject and our address in To at once."
         )
-    folded = {subject.strip().casefold() for subject in wanted}
     seen = draft.history.subjects
-    if wanted and len(seen) >= SUBJECTS_NEEDED and not any(subject.strip() in folded for subject in seen):
+    if wanted and len(seen) >= SUBJECTS_NEEDED and not {folded(subject) for subject in wanted}.intersection(seen):
         yield _subjects(f"“Only these subjects” matches none of the {len(seen)} mails that led to tickets lately.")
 
 
 def covered(draft: Draft) -> Iterator[Remark]:
     """A sender who is blocked need not be left out as automatic as well."""
+    blocked = Patterns(draft.accept["blocked_senders"])
     for entry in draft.accept["auto_reply_words"]:
-        by = first_match(entry, draft.accept["blocked_senders"]) if "@" in entry else ""
+        by = blocked.match(entry) if "@" in entry else ""
         if by:
             yield _auto(f"“Also leave out”: {entry} is a blocked sender already, by {by}.")
 
