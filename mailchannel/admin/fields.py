@@ -48,6 +48,16 @@ class LinesField(forms.CharField):
         return not self.disabled and list(self.to_python(initial)) != self.to_python(data)
 
 
+class ParagraphField(forms.CharField):
+    """Text of several lines, with the line ends it is stored with: browsers send others."""
+
+    def to_python(self, value: Any) -> Any:
+        return (super().to_python(value) or "").replace("\r\n", "\n")
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(initial, self.to_python(data))
+
+
 class SecretInput(forms.PasswordInput):
     """Never shows what is stored. `hx-preserve`: swapping fields around it does not lose what was just typed."""
 
@@ -104,7 +114,8 @@ def _text(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:
 
 
 def _paragraph(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:
-    return forms.CharField(max_length=5_000, widget=forms.Textarea(attrs={"rows": 6}), **common)
+    widget = forms.Textarea(attrs={"rows": 6})
+    return ParagraphField(max_length=5_000, widget=widget, validators=[_no_unseen_characters], **common)
 
 
 def _secret(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:
@@ -139,5 +150,14 @@ _MAKERS: Mapping[Kind, Callable[[FieldSpec, dict[str, Any], bool], forms.Field]]
 
 
 def _no_control_characters(value: str) -> None:
-    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+    if _has_unseen(value):
         raise ValidationError("Remove the invisible characters (line breaks, tabs) from this value.")
+
+
+def _no_unseen_characters(value: str) -> None:
+    if _has_unseen(value.replace("\n", "").replace("\t", "")):
+        raise ValidationError("Remove the invisible characters other than line breaks and tabs from this text.")
+
+
+def _has_unseen(value: str) -> bool:
+    return any(ord(character) < 32 or ord(character) == 127 for character in value)

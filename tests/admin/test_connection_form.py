@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.urls import resolve
 from django.utils import timezone
 
 from mailchannel.models import MailServer, OutboundMail
@@ -317,3 +318,18 @@ def test_trouble_comes_with_the_four_usual_reasons(administrator: Client, typed:
         assert f"<dt>{topic}</dt>" not in good
     assert "Copy what was seen" in bad
     assert "Copy what was seen" in good
+
+
+@pytest.mark.parametrize("path", ["add/", "{}/connection/"])
+def test_a_report_of_a_crash_shows_nothing_that_was_typed(
+    administrator: Client, draft: MailServer, typed: dict[str, Any], rf: RequestFactory, path: str
+) -> None:
+    url = f"{BASE}/{path.format(draft.pk)}"
+    view, args, named = resolve(url)
+    request = rf.post(url, {**typed, "_refresh": "1"})
+    request.user = User.objects.get(username="ada")
+    request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
+
+    view(request, *args, **named)
+
+    assert request.sensitive_post_parameters == "__ALL__"  # type: ignore[attr-defined]

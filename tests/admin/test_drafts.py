@@ -97,6 +97,22 @@ def test_saving_what_stands_there_already_makes_no_draft(
     assert drafts.draft_of(published) is None
 
 
+def test_text_of_several_lines_saved_as_it_stands_makes_no_draft(administrator: Client, published: MailServer) -> None:
+    published.update(confirmation={**published.confirmation, "confirmation_text": "Thank you.\n\n  {number}"})
+    as_browsers_send_it = {"confirm-confirmation_text": "Thank you.\r\n\r\n  {number}"}
+
+    edit(administrator, published, "answers", {"confirm-send_confirmation": "on", **as_browsers_send_it})
+    assert drafts.draft_of(published) is None
+
+
+def test_text_of_several_lines_holds_nothing_nobody_sees(administrator: Client, published: MailServer) -> None:
+    typed = {"confirm-confirmation_text": "Thank you.\r\n\x07", "_save": "1"}
+
+    html = administrator.post(f"{BASE}/{published.pk}/answers/", typed).content.decode()
+
+    assert "invisible characters other than line breaks" in html
+
+
 def test_a_mistake_in_a_live_mail_server_makes_no_draft(
     administrator: Client, published: MailServer, typed: dict[str, Any]
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -24,7 +24,9 @@ from tickets.models import TicketTemplate
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 expect.set_options(timeout=15_000)  # a refused sign-in is answered slowly on purpose
 STEPS = ("connection", "folders", "senders", "ticket", "answers", "review")
-LOOKS = [{"width": width, "scheme": scheme} for width, scheme in itertools.product((1280, 400), ("light", "dark"))]
+WIDTHS = (1280, 400)
+SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
+LOOKS = [{"width": width, "scheme": scheme} for width, scheme in itertools.product(WIDTHS, SCHEMES)]
 #: Width in pixels of the narrowest cell that says what stands beside it.
 NARROWEST_LABEL = """() => Math.min(...[...document.querySelectorAll(".tried tbody th")]
     .map((cell) => cell.getBoundingClientRect().width))"""
@@ -47,14 +49,23 @@ def serious(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look['scheme']}-{look['width']}")
+def serious_in_any_light(page: Page) -> list[str]:
+    found = []
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function("() => document.getAnimations().length === 0")  # colours fade into each other
+        found += [f"{scheme}: {each}" for each in serious(page)]
+    return found
+
+
+@pytest.mark.parametrize("width", WIDTHS)
 def test_axe_finds_nothing_serious(
     open_page: OpenPage,
     administrator: User,
     new_server: NewServer,
     dovecot: Mailbox,
     smtp_sink: SmtpSink,
-    look: dict[str, Any],
+    width: int,
 ) -> None:
     server = new_server(dovecot, sink=smtp_sink, status=MailServer.Status.DRAFT, reached=5)
     publish.publish(server, by=administrator)
@@ -65,14 +76,9 @@ def test_axe_finds_nothing_serious(
     mail = InboundMail.objects.get()
     assert mail.ticket is not None
     base = f"/admin/mailchannel/mailserver/{server.pk}"
-    page = open_page(
-        administrator,
-        "/admin/",
-        viewport={"width": look["width"], "height": 900},
-        color_scheme=look["scheme"],
-    )
+    page = open_page(administrator, "/admin/", viewport={"width": width, "height": 900})
 
-    complaints = serious(page)
+    complaints = serious_in_any_light(page)
     for path in (
         *(f"{base}/{step}/" for step in (*STEPS, "trial", "failed", "versions", "history")),
         "/admin/mailchannel/mailserver/add/",
@@ -88,7 +94,7 @@ def test_axe_finds_nothing_serious(
         answer = page.goto(path)
         assert answer is not None
         assert answer.status == 200, path
-        complaints += serious(page)
+        complaints += serious_in_any_light(page)
 
     assert complaints == []
 

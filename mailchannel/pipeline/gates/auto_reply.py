@@ -8,6 +8,7 @@ from mailchannel.kernel.specs import FieldSpec, Kind
 from mailchannel.parsing.automatic import automatic
 from mailchannel.pipeline.addressing import first_match
 from mailchannel.pipeline.gates import Finding, gate, passes, refuses
+from mailchannel.pipeline.subject_words import folded
 
 
 @gate(
@@ -51,11 +52,6 @@ def _listed(case: Case, entries: tuple[str, ...]) -> str:
     by = first_match(sender, [entry for entry in entries if "@" in entry])
     if by:
         return f"{sender} is on the list of automatic senders" + (f" as {by}" if by != sender else "")
-    subject = _folded(case.mail.subject)
-    word = next((each for each in entries if "@" not in each and each.strip() and _folded(each) in subject), "")
+    subject = folded(case.mail.subject)
+    word = next((each for each in entries if "@" not in each and each.strip() and folded(each) in subject), "")
     return f"the subject contains “{word}”" if word else ""
-
-
-def _folded(text: str) -> str:
-    """Upper and lower case, and how many blanks there are, make no difference."""
-    return " ".join(text.casefold().split())

@@ -6,6 +6,7 @@ from typing import Any
 from mailchannel.kernel.channel import Case
 from mailchannel.kernel.specs import FieldSpec, Kind
 from mailchannel.pipeline.gates import Finding, gate, passes, refuses
+from mailchannel.pipeline.subject_words import folded
 
 
 @gate(
@@ -24,15 +25,11 @@ from mailchannel.pipeline.gates import Finding, gate, passes, refuses
     ),
 )
 def subject_match(case: Case, options: Mapping[str, Any]) -> Finding:
-    wanted = {_folded(subject) for subject in options["subject_must_match"]}
+    wanted = {folded(subject) for subject in options["subject_must_match"]}
     if not wanted:
         return passes("every subject is welcome")
     if case.is_reply:
         return passes(f"answers {case.thread.number}")
-    if _folded(case.mail.subject) in wanted:
+    if folded(case.mail.subject) in wanted:
         return passes(f"“{case.mail.subject}” is on the list")
     return refuses(f"“{case.mail.subject[:100]}” is none of the {len(wanted)} agreed subjects")
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
