@@ -24,7 +24,9 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 def manage(command_environment: dict[str, str]) -> Any:
     def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(command, cwd=ROOT, env=command_environment, input=stdin, capture_output=True, check=False)
+        return subprocess.run(
+            command, cwd=ROOT, env=command_environment, input=stdin, capture_output=True, check=False, timeout=60
+        )
 
     return run
 

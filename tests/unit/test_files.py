@@ -168,7 +168,7 @@ def test_a_mail_without_files_does_not_load_the_library() -> None:
         "sys.exit('magic' in sys.modules)"
     )
 
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
 
 # --- Rules ------------------------------------------------------------------------------------------
