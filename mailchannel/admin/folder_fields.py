@@ -9,6 +9,7 @@ from django import forms
 from django.utils.datastructures import MultiValueDict
 
 from mailchannel.admin.fields import LinesField
+from mailchannel.services import validation
 
 
 class FolderLines(forms.Textarea):
@@ -35,4 +36,4 @@ class StartField(forms.SplitDateTimeField):
             date_format="%Y-%m-%d",
             time_format="%H:%M:%S",
         )
-        super().__init__(widget=widget, **options)
+        super().__init__(widget=widget, validators=[validation.start], **options)

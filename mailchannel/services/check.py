@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from mailchannel.models import FolderMapping, MailServer
 from mailchannel.services.doctor import reading, sending
 from mailchannel.services.doctor.findings import Candidate, Finding, Level, Report, as_text
-from mailchannel.services.in_time import gather
+from mailchannel.services.in_time import Job, gather
 from mailchannel.services.validation import TARGETS
 from mailchannel.services.vault import connection_settings, sending_settings
 from mailchannel.transports import TransportError
@@ -39,9 +40,7 @@ def check(candidate: Candidate) -> list[Finding]:
     """Reading and sending, side by side, within `timeout` and a few seconds. Stops each at the first line that makes
     the rest pointless."""
     seconds = limit(candidate)
-    return within(
-        seconds, lambda say: reading.look(candidate, seconds, say), lambda say: sending.look(candidate, seconds, say)
-    )
+    return within(seconds, {part.PART: partial(part.look, candidate, seconds) for part in (reading, sending)})
 
 
 def limit(candidate: Candidate) -> float:
@@ -49,14 +48,20 @@ def limit(candidate: Candidate) -> float:
     return min(candidate.timeout, LONGEST)
 
 
-def within(seconds: float, *jobs: Callable[[Report], None]) -> list[Finding]:
-    """What the jobs said side by side, and what went wrong; never waits much longer than `seconds`."""
-    late = Finding(Level.BAD, f"No answer within {seconds:g} seconds.", "Check server name, port and firewall.")
-    return gather(seconds + _GRACE, *jobs, failed=_explained, late=late)
+def within(seconds: float, parts: Mapping[str, Callable[[Report], None]]) -> list[Finding]:
+    """What was said side by side, by heading, and what went wrong; never waits much longer than `seconds`."""
+    return gather(seconds + _GRACE, *(_job(part, look, seconds) for part, look in parts.items()))
 
 
-def _explained(error: Exception) -> Finding:
+def _job(part: str, look: Callable[[Report], None], seconds: float) -> Job[Finding]:
+    late = f"No answer within {seconds:g} seconds."
+    return Job(
+        look, partial(_explained, part), Finding(Level.BAD, late, "Check server name, port and firewall.", part=part)
+    )
+
+
+def _explained(part: str, error: Exception) -> Finding:
     if isinstance(error, TransportError):
-        return Finding(Level.BAD, str(error), field=error.field)
+        return Finding(Level.BAD, str(error), field=error.field, part=part)
     logger.error("Looking at a mailbox failed in a way nobody planned", exc_info=error)
-    return Finding(Level.BAD, "Something unexpected happened.", "The log of this application says what.")
+    return Finding(Level.BAD, "Something unexpected happened.", "The log of this application says what.", part=part)

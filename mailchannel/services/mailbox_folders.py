@@ -38,7 +38,7 @@ def look(candidate: Candidate) -> Listing:
             listing.folders = sorted(found, key=lambda folder: (folder.name.upper() != "INBOX", folder.name.lower()))
             _count(box, listing)
 
-    findings = within(seconds, job)
+    findings = within(seconds, {"": job})
     listing.findings = () if listing.folders else findings
     return listing
 
@@ -55,7 +55,7 @@ def create(candidate: Candidate, names: Sequence[str]) -> list[Finding]:
                 done = "was there already" if own in before else "was created"
                 say(Finding(Level.OK, f"“{own}” {done}."))
 
-    return within(seconds, job)
+    return within(seconds, {"": job})
 
 
 def _count(box: Transport, listing: Listing) -> None:

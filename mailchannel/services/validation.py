@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Final
 
 from django.core.exceptions import ValidationError
@@ -17,6 +18,7 @@ _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _LOCAL_PART = re.compile(r"[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]{1,64}")
 _SKIP_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\s*[-–]\s*([01]\d|2[0-3]):([0-5]\d)")
 LONGEST_LINE: Final = 500
+YEARS: Final = range(1970, 9990)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\ud800-\udfff]")
 
 
@@ -52,6 +54,12 @@ def address_pattern(text: str) -> str:
     if "@" not in given.strip("@") and "." in given:
         raise ValidationError(f"“{given}” is not a mail address. Write *@{given.strip('@')} for everybody at a domain.")
     return address(given)
+
+
+def start(moment: datetime) -> None:
+    """Beyond these years a moment cannot be told in every time zone, and no mail server knows them."""
+    if moment.year not in YEARS:
+        raise ValidationError(f"Choose a date in the years {YEARS[0]} to {YEARS[-1]}.")
 
 
 def host(text: str) -> str:

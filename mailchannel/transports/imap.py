@@ -17,6 +17,7 @@ from mailchannel.network.sights import Sight, Space, Step, Watch, nobody
 from mailchannel.transports import Fetched, Folder, Listed, MessageRef, TransportError, transport
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+EPOCH = date(1970, 1, 1)
 
 
 @transport
@@ -108,11 +109,8 @@ class Imap:
         return epoch
 
     def keys(self, folder: str, since: date | None = None) -> Sequence[str]:
-        # Two days early: the server compares dates in a zone of its own.
-        early = since - timedelta(days=2) if since else None
-        after = f" SINCE {early.day}-{MONTHS[early.month - 1]}-{early.year}" if early else ""
         with self._explained():
-            return self._client.search(f"UNDELETED UNDRAFT{after}")
+            return self._client.search(f"UNDELETED UNDRAFT{_since(since)}")
 
     def describe(self, refs: Sequence[MessageRef]) -> Iterator[Listed]:
         with self._explained():
@@ -164,6 +162,16 @@ class Imap:
             fault = explain(error, self._account, self._client.stage)
             # Not chained: tracebacks of the libraries hold the password in their frames.
             raise TransportError(fault.text, field=fault.field, permanent=fault.permanent) from None
+
+
+def _since(day: date | None) -> str:
+    """Two days early: the server compares dates in a zone of its own. Nothing for days before there was mail, which
+    servers refuse or misread.
+    """
+    if day is None or day <= EPOCH:
+        return ""
+    early = max(day - timedelta(days=2), EPOCH)
+    return f" SINCE {early.day}-{MONTHS[early.month - 1]}-{early.year}"
 
 
 def _abilities(capabilities: frozenset[str]) -> Sight:

@@ -192,6 +192,19 @@ def test_the_start_has_a_date_a_time_and_names_the_time_zone(
     assert 'value="08:30:00"' in page
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "1899-12-31", "9999-12-31"])
+def test_a_start_no_mail_server_knows_is_refused_at_its_field(
+    administrator: Client, draft: MailServer, settings: Any, day: str
+) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+
+    html = posted(administrator, draft, "_save", sync_start_0=day, sync_start_1="00:00:00")
+
+    draft.refresh_from_db()
+    assert "Choose a date in the years 1970 to 9989." in html
+    assert draft.sync_start is None
+
+
 @pytest.mark.req("S0-22", "S0-34")
 def test_what_is_done_about_failed_mail_is_set_here(administrator: Client, draft: MailServer) -> None:
     posted(administrator, draft, "_save", **{"trouble-stop_after": "7"})

@@ -9,8 +9,9 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from mailchannel.kernel.specs import FieldSpec, Kind
-from mailchannel.services import validation
-from mailchannel.services.in_time import gather
+from mailchannel.services import check, validation
+from mailchannel.services.doctor.findings import Level, Report
+from mailchannel.services.in_time import Job, gather
 from mailchannel.services.spec_check import spec_problems
 
 Check = Callable[[str], str]
@@ -124,9 +125,27 @@ def test_a_stalled_job_does_not_keep_the_others_from_reporting() -> None:
     def broken(say: Callable[[str], None]) -> None:
         raise ValueError("odd")
 
-    reports = gather(
-        0.2, stalled, lambda say: say("done"), broken, failed=lambda error: f"failed: {error}", late="late"
-    )
+    jobs = {"one": stalled, "two": lambda say: say("done"), "three": broken}
+    reports = gather(0.2, *(Job(run, f"{name} failed: {{}}".format, f"{name} late") for name, run in jobs.items()))
     never.set()
 
-    assert reports == ["began", "late", "done", "failed: odd"]
+    assert reports == ["began", "one late", "done", "three failed: odd"]
+
+
+def test_what_stalls_or_breaks_is_said_under_its_own_heading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "_GRACE", 0)
+    never = Event()
+
+    def broken(say: Report) -> None:
+        raise ValueError("odd")
+
+    def stalled(say: Report) -> None:
+        never.wait(10)
+
+    findings = check.within(0.2, {"Reading mail": broken, "Sending answers": stalled})
+    never.set()
+
+    assert [(each.part, each.level, each.text) for each in findings] == [
+        ("Reading mail", Level.BAD, "Something unexpected happened."),
+        ("Sending answers", Level.BAD, "No answer within 0.2 seconds."),
+    ]

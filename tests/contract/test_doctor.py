@@ -43,7 +43,7 @@ def left_out(findings: list[Finding], part: str = READING) -> str:
 # --- All is well -------------------------------------------------------------------------------
 
 
-@pytest.mark.req("S1-21", "S2-13", "S3-17", "S0-03", "S2-08")
+@pytest.mark.req("S1-21", "S2-13", "S3-17", "S2-08")
 @pytest.mark.parametrize("encryption", ["tls", "starttls"])
 def test_every_step_of_a_good_mailbox_is_told_in_its_order(
     dovecot: Mailbox, trusted_authority: object, encryption: str

@@ -163,13 +163,21 @@ def test_keys_are_oldest_first_and_leave_out_what_people_deleted_or_still_write(
     assert [ref.key for ref in refs(transport)] == [first, last]
 
 
-@pytest.mark.req("PR-09", "S2-04")
+@pytest.mark.req("PR-09", "S1-19", "S3-16")
 def test_a_start_date_spares_old_mail_by_the_time_the_server_took_it_in(transport: Transport, mailbox: Mailbox) -> None:
     mailbox.deliver(MAIL, internal_date=datetime(2025, 1, 1, tzinfo=UTC))
     recent = mailbox.deliver(MAIL, internal_date=datetime(2026, 6, 1, tzinfo=UTC))
     transport.epoch("INBOX")
 
     assert transport.keys("INBOX", since=date(2026, 5, 31)) == [recent]
+
+
+@pytest.mark.parametrize("since", [date.min, date(1, 1, 3), date(1899, 12, 31), date(1970, 1, 2)], ids=str)
+def test_a_start_date_before_there_was_mail_spares_none(transport: Transport, mailbox: Mailbox, since: date) -> None:
+    old = mailbox.deliver(MAIL, internal_date=datetime(1996, 1, 1, tzinfo=UTC))
+    transport.epoch("INBOX")
+
+    assert transport.keys("INBOX", since=since) == [old]
 
 
 @pytest.mark.req("PR-09")

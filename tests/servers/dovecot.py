@@ -50,6 +50,7 @@ class Dovecot:
         self._certificate = certificate
         # A short path: Dovecot keeps Unix sockets there, and their names end at 108 bytes.
         self._directory = Path(tempfile.mkdtemp(prefix="dc"))
+        self._said = self._directory / "said.txt"
         self._users = 0
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
@@ -64,13 +65,18 @@ class Dovecot:
             os.chown(path, account.pw_uid, account.pw_gid)
         configuration = self._directory / "dovecot.conf"
         configuration.write_text(self._configuration(account))
-        self._process = subprocess.Popen(
-            [BINARY, "-F", "-c", str(configuration)],
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            preexec_fn=end_with_parent,
-        )
-        wait_until(self._answers, what="Dovecot's greeting")
+        # Into a file: a pipe nobody reads would stop a server that says much.
+        with self._said.open("wb") as said:
+            self._process = subprocess.Popen(
+                [BINARY, "-F", "-c", str(configuration)],
+                stderr=said,
+                start_new_session=True,
+                preexec_fn=end_with_parent,
+            )
+        try:
+            wait_until(self._answers, what="Dovecot's greeting")
+        except TimeoutError as error:
+            raise RuntimeError(f"Dovecot does not greet: {self._words()}") from error
         return self
 
     def terminate(self) -> None:
@@ -80,7 +86,7 @@ class Dovecot:
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.communicate(timeout=10)
+            self._process.wait(timeout=10)
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def mailbox(self, username: str = "", password: str = "secret") -> Mailbox:
@@ -98,13 +104,15 @@ class Dovecot:
         )
 
     def _answers(self) -> bool:
-        assert self._process is not None and self._process.stderr is not None
+        assert self._process is not None
         if self._process.poll() is not None:
-            log = self._directory / "dovecot.log"
-            raise RuntimeError(
-                f"Dovecot ended: {self._process.stderr.read().decode()} {log.read_text() if log.exists() else ''}"
-            )
+            raise RuntimeError(f"Dovecot ended: {self._words()}")
         return greets(self.port, b"* OK")
+
+    def _words(self) -> str:
+        """What it said before it had a log, and its log."""
+        told = (self._said, self._directory / "dovecot.log")
+        return " ".join(each.read_text(errors="replace") for each in told if each.exists())
 
     def _configuration(self, account: pwd.struct_passwd) -> str:
         return TEMPLATE.format(

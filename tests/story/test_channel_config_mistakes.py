@@ -90,6 +90,7 @@ WRONG_SHAPES = [
     ("attach_email: true", "attach_email: 'yes'", "mail_servers[0].ticket.attach_email", "expected true or false."),
     ("property: body", "property: text", "mail_servers[0].ticket.mapping[1].property", "expected one of "),
     ("default: unknown", "default: 5", "mail_servers[0].ticket.mapping[5].default", "expected text."),
+    ("sync_start: 2026-", "sync_start: 0001-", "mail_servers[0].connection.sync_start", "in the years 1970 to 9989."),
     ("sync_start: 2026-01-01T", "sync_start: 2026-99-01T", "mail_servers[0].connection.sync_start", "cannot be read"),
     ("name: Support", "name: " + "x" * 101, "mail_servers[0].name", "expected at most 100 characters, this has 101."),
 ]

@@ -89,7 +89,6 @@ def test_those_that_want_a_password_for_programs_say_so(key: str) -> None:
     assert "app password" in BY_KEY[key].note or "app-specific password" in BY_KEY[key].note
 
 
-@pytest.mark.req("S4-12", "S4-14")
 @pytest.mark.parametrize(
     ("key", "scopes"),
     [

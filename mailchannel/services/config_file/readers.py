@@ -12,6 +12,7 @@ from unicodedata import category
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from mailchannel.services import validation
 from mailchannel.services.config_file.located import Located
 from mailchannel.services.config_file.problems import ConfigError, Problem
 
@@ -98,6 +99,10 @@ def moment(at: Located) -> datetime:
         value = datetime.combine(value, time())
     if not isinstance(value, datetime):
         raise at.error("expected a date and time such as 2026-01-01T00:00:00Z.")
+    try:
+        validation.start(value)
+    except ValidationError as error:
+        raise at.error(str(error.message)) from None
     return timezone.make_aware(value) if timezone.is_naive(value) else value
 
 
