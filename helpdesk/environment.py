@@ -30,10 +30,11 @@ def flag(name: str, *, default: bool = False) -> bool:
     return value in YES if value else default
 
 
-def number(name: str, default: int, *, minimum: int) -> int:
+def number(name: str, default: int, *, minimum: int, maximum: int = LARGEST_AMOUNT) -> int:
     value = text(name, str(default))
-    if not value.isdecimal() or int(value) < minimum:
-        raise ImproperlyConfigured(f"{name} must be a whole number of at least {minimum}, not {value!r}.")
+    if not value.isdecimal() or len(value) > len(str(LARGEST_AMOUNT)) or not minimum <= int(value) <= maximum:
+        span = f"of at least {minimum}" if maximum == LARGEST_AMOUNT else f"from {minimum} to {maximum}"
+        raise ImproperlyConfigured(f"{name} must be a whole number {span}, not {value!r}.")
     return int(value)
 
 

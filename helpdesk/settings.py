@@ -215,6 +215,9 @@ MAIL_LIMITS = env.amounts(
     largest={"depth": DEEPEST},
 )
 
+#: Days after which the original bytes of a settled mail are removed; 0: never.
+KEEP_RAW_MAIL_DAYS = env.number("KEEP_RAW_MAIL_DAYS", 0, minimum=0, maximum=36_500)
+
 # --- Logging ------------------------------------------------------------------------------------
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")

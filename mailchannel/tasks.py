@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailchannel.models import MailServer
-from mailchannel.services import debug, outbox, schedule, self_test
+from mailchannel.services import debug, outbox, retention, schedule, self_test
 from mailchannel.services.fetch import fetch
 from mailchannel.services.settle import settle_all
 
@@ -33,3 +33,11 @@ def test_server(server_id: int) -> bool:
 
 def send_mail(outbound_id: int) -> str:
     return outbox.send(outbound_id)
+
+
+def remove_raw_mails() -> int:
+    """Once a day; again at once while there are more than one run removes."""
+    removed = retention.remove_old()
+    if removed >= retention.MOST_OF_A_RUN:
+        schedule.remove_raw_mails_soon()
+    return removed

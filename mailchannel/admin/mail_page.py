@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -15,7 +15,7 @@ from mailchannel.admin import mail_actions
 from mailchannel.admin.trace import CHOSEN, TONES, sections, version_url
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.models import InboundMail, RawMail
-from mailchannel.services import audit, fail_folder, judge_again, reading, whereabouts
+from mailchannel.services import audit, fail_folder, judge_again, reading, retention, whereabouts
 from mailchannel.services.restore import CannotRestore
 from mailchannel.services.restore import restore as restore_file
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 def show(admin: InboundMailAdmin, request: HttpRequest, mail: InboundMail) -> HttpResponse:
+    kept = RawMail.objects.filter(pk=mail.pk).exists()
     context = {
         **admin.admin_site.each_context(request),
         "opts": admin.opts,
@@ -36,9 +37,10 @@ def show(admin: InboundMailAdmin, request: HttpRequest, mail: InboundMail) -> Ht
         "version_url": version_url(mail) if request.user.has_perm("mailchannel.view_mailserver") else "",
         "answer": whereabouts.answer(mail),
         "copies": mail.copies.count(),
-        "may_restore": mail.note_id is not None and _may_restore(request),
-        "may_download": _may_download(request) and RawMail.objects.filter(pk=mail.pk).exists(),
-        **_offers(request, mail),
+        "why_gone": "" if kept else retention.why_gone(mail),
+        "may_restore": kept and mail.note_id is not None and _may_restore(request),
+        "may_download": kept and _may_download(request),
+        **_offers(request, mail, kept=kept),
     }
     return TemplateResponse(request, "admin/mailchannel/trace.html", context)
 
@@ -46,6 +48,8 @@ def show(admin: InboundMailAdmin, request: HttpRequest, mail: InboundMail) -> Ht
 def original(admin: InboundMailAdmin, request: HttpRequest, mail: InboundMail) -> HttpResponse:
     """The bytes as received, never shown in the page: a browser must not run what a stranger wrote."""
     raw = _raw(request, mail, "Downloaded the original.")
+    if raw is None:
+        return _say_why_gone(request, mail)
     headers = {
         "Content-Disposition": f'attachment; filename="mail-{mail.pk}.eml"',
         "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -57,6 +61,8 @@ def original(admin: InboundMailAdmin, request: HttpRequest, mail: InboundMail) -
 def source(admin: InboundMailAdmin, request: HttpRequest, mail: InboundMail) -> HttpResponse:
     """The beginning of the bytes as text, escaped like everything a stranger wrote."""
     raw = _raw(request, mail, "Looked at the source.")
+    if raw is None:
+        return _say_why_gone(request, mail)
     context = {
         **admin.admin_site.each_context(request),
         "opts": admin.opts,
@@ -92,20 +98,25 @@ def person(request: HttpRequest) -> Any:
     return request.user
 
 
-def _raw(request: HttpRequest, mail: InboundMail, what: str) -> bytes:
-    """The original for somebody who may see it; that they did is recorded."""
+def _raw(request: HttpRequest, mail: InboundMail, what: str) -> bytes | None:
+    """The original for somebody who may see it; that they did is recorded. None: it is not kept any more."""
     if not _may_download(request):
         raise PermissionDenied
     raw = RawMail.objects.filter(pk=mail.pk).first()
     if raw is None:
-        raise Http404("The original of this mail is not kept any more.")
+        return None
     audit.record(mail, by=person(request), message=what)
     return raw.content
 
 
-def _offers(request: HttpRequest, mail: InboundMail) -> dict[str, bool]:
-    """Buttons of the page: what this person may do, and what can be done."""
-    judges = mail_actions.may_judge(request)
+def _say_why_gone(request: HttpRequest, mail: InboundMail) -> HttpResponse:
+    messages.error(request, retention.why_gone(mail))
+    return redirect("admin:mailchannel_inboundmail_change", mail.pk)
+
+
+def _offers(request: HttpRequest, mail: InboundMail, *, kept: bool) -> dict[str, bool]:
+    """Buttons of the page: what this person may do, and what can be done. Without the original nobody can judge."""
+    judges = kept and mail_actions.may_judge(request)
     failed = mail.outcome == Outcome.FAILED and not fail_folder.waits_in_inbox(mail.server, mail)
     return {
         "offer_judge": judges and not judge_again.why_not(mail, accept=False),

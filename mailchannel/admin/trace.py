@@ -11,6 +11,7 @@ from mailchannel.admin.versions import PER_PAGE
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.models import InboundMail, SettingsVersion
 from mailchannel.pipeline.gates import GATES
+from mailchannel.services import retention
 
 #: The headline of the page.
 CHOSEN: Mapping[Outcome, str] = {
@@ -35,10 +36,11 @@ _ACCEPTED = (Outcome.OPENED, Outcome.ADDED)
 _MARKS = {"pass": "✓", "refuse": "✕"}
 _WORDS = {"pass": "passes", "refuse": "refuses"}
 #: Stages that have a place of their own on the page.
-_APART = ("person", "gate", "earlier")
+_APART = ("person", "gate", "earlier", retention.STAGE)
 _STAGES = {
     "person": "A person decided",
     "earlier": "Before",
+    retention.STAGE: "Removed",
     "thread": "Conversation",
     "map": "{code} ← {verdict}",
     "file": "Attachment",
@@ -76,6 +78,7 @@ def sections(mail: InboundMail) -> list[TraceSection]:
         TraceSection("Gates: may this mail come in?", gates),
         TraceSection(after, others),
         TraceSection("How it was judged before", by_stage["earlier"]),
+        TraceSection("What became of the original", by_stage[retention.STAGE]),
     ]
     return [section for section in found if section.lines]
 

@@ -16,6 +16,7 @@ from mailchannel.kernel.types import ParsedMail
 from mailchannel.models import InboundMail, OutboundMail, RawMail
 from mailchannel.parsing.importance import importance
 from mailchannel.parsing.kinds import kind_of
+from mailchannel.services import retention
 from mailchannel.services.health import Late, late
 from mailchannel.services.manifest import row_of
 from mailchannel.services.reading import parse_stored
@@ -78,7 +79,7 @@ def mail_reading(note_id: int, user: User) -> Reading | None:
     manifest: Sequence[Mapping[str, Any]] = row.manifest or [row_of(part) for part in (mail.parts if mail else ())]
     return Reading(
         facts=[*(_facts(mail) if mail else []), *_authentication(row)],
-        oddities=list(dict.fromkeys(mail.defects)) if mail else ["The original of this mail is not kept any more."],
+        oddities=list(dict.fromkeys(mail.defects)) if mail else [retention.why_gone(row)],
         pieces=[_piece(line) for line in manifest[:MOST_PIECES]],
         unlisted=max(0, len(manifest) - MOST_PIECES),
         links=list(_links(row, user)),

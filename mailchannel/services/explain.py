@@ -12,6 +12,7 @@ from mailchannel.kernel.decisions import Decision
 from mailchannel.kernel.types import ParsedMail
 from mailchannel.models import InboundMail, MailServer
 from mailchannel.pipeline.decide import decide
+from mailchannel.services import retention
 from mailchannel.services.config import freeze
 from mailchannel.services.facts import Question, gather
 from mailchannel.services.keep import name
@@ -41,7 +42,7 @@ def explain(server: MailServer, raw: bytes, *, received_at: datetime | None = No
 def _ledger_row(server: MailServer, raw: bytes) -> InboundMail | None:
     digest = hashlib.sha256(raw).hexdigest()
     same = InboundMail.objects.filter(server=server.live, raw__sha256=digest, headers_only=False)
-    return same.select_related("duplicate_of").order_by("-pk").first()
+    return same.select_related("duplicate_of").order_by("-pk").first() or retention.known(server.live, raw)
 
 
 def _next_copy(server: MailServer, raw: bytes) -> InboundMail | None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.models import FolderMapping, InboundMail, MailServer, RawMail
-from mailchannel.services import audit, fail_folder
+from mailchannel.services import audit, fail_folder, retention
 from mailchannel.services.apply import EARLIER, Read, judge_and_apply
 from mailchannel.services.config import freeze
 from mailchannel.services.reading import parse
@@ -111,6 +111,9 @@ def _judge(pk: int, by: AbstractBaseUser, *, accept: bool) -> Judged:
     row = rows.select_for_update(of=("self",)).get(pk=pk)
     if problem := why_not(row, accept=accept) or _unprepared(row.server):
         raise CannotJudge(problem)
+    raw = RawMail.objects.filter(pk=row.pk).first()
+    if raw is None:
+        raise CannotJudge(retention.why_gone(row))
     before = row.reason
     name, now = by.get_username(), timezone.localtime()
     row.trace = remembered(row, what=f"{'Accepted' if accept else 'Judged again'} by {name}, {now:%Y-%m-%d %H:%M}.")
@@ -119,20 +122,17 @@ def _judge(pk: int, by: AbstractBaseUser, *, accept: bool) -> Judged:
         row.save(update_fields=["retry_at"])
     if before in DANGEROUS:
         return _leave_to_the_worker(row, by)
-    judged = _apply(row, accepted_by=name if accept else "")
+    judged = _apply(row, raw.content, accepted_by=name if accept else "")
     audit.record(row, by=by, message=f"{'Accepted it' if accept else 'Judged again'}: {before} → {row.reason}.")
     return judged
 
 
-def _apply(row: InboundMail, *, accepted_by: str) -> Judged:
-    raw = RawMail.objects.filter(pk=row.pk).first()
-    if raw is None:
-        raise CannotJudge("The original of this mail is not kept any more.")
-    mail = parse(raw.content, size=row.size)
+def _apply(row: InboundMail, raw: bytes, *, accepted_by: str) -> Judged:
+    mail = parse(raw, size=row.size)
     if accepted_by and mail.sender is None:
         raise CannotJudge("It names no sender that can be read: the ticket would belong to nobody.")
     pk = row.pk
-    if not judge_and_apply([Read(row, raw.content, mail)], freeze(row.server), accepted_by=accepted_by):
+    if not judge_and_apply([Read(row, raw, mail)], freeze(row.server), accepted_by=accepted_by):
         row.pk = pk  # the row is gone; the record of who did it stays
         return Judged(Outcome.RECEIVED, "The next fetch reads it whole and judges it then.")
     _file_anew(row)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from mailchannel.kernel.decisions import Verdict
 from mailchannel.kernel.types import Part
 from mailchannel.models import InboundMail
-from mailchannel.services import audit
+from mailchannel.services import audit, retention
 from mailchannel.services.reading import parse_stored
 from tickets.api import attach_later
 
@@ -51,7 +51,7 @@ def _part(row: InboundMail, number: str, digest: str) -> Part:
     """The bytes decide: a newer parser may number the parts of a mail in another way."""
     mail = parse_stored(row)
     if mail is None:
-        raise CannotRestore("The original of this mail is not kept any more.")
+        raise CannotRestore(retention.why_gone(row))
     same = [part for part in mail.parts if sha256(part.content).hexdigest() == digest]
     if not same:
         raise CannotRestore("The original does not show this part any more. Download it and look for the file there.")

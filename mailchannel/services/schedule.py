@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
@@ -12,17 +14,22 @@ from django_q.tasks import async_task
 from mailchannel.models import MailServer
 
 TICK = "tick"
-EVERY_MINUTE = {"schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1}
+EVERY_MINUTE = {"func": "mailchannel.tasks.tick", "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1}
+RETENTION = "retention"
+EVERY_DAY = {"func": "mailchannel.tasks.remove_raw_mails", "schedule_type": Schedule.DAILY, "repeats": -1}
 
 
 def ensure_schedule() -> None:
-    """Exactly one tick schedule, however often we start; the first tick runs at once."""
-    first = Schedule.objects.filter(name=TICK).order_by("pk").first()
-    if first is None:
-        first = Schedule.objects.create(name=TICK, func="mailchannel.tasks.tick", **EVERY_MINUTE)
-    Schedule.objects.filter(name=TICK).exclude(pk=first.pk).delete()
-    Schedule.objects.filter(pk=first.pk).update(func="mailchannel.tasks.tick", **EVERY_MINUTE)
+    """Exactly one schedule of each kind, however often we start; the first tick runs at once."""
+    _ensure(TICK, EVERY_MINUTE)
+    _ensure(RETENTION, EVERY_DAY)
     async_task("mailchannel.tasks.tick")
+
+
+def _ensure(name: str, what: Mapping[str, Any]) -> None:
+    first = Schedule.objects.filter(name=name).order_by("pk").first() or Schedule.objects.create(name=name, **what)
+    Schedule.objects.filter(name=name).exclude(pk=first.pk).delete()
+    Schedule.objects.filter(pk=first.pk).update(**what)
 
 
 def fetch_soon(server_id: int) -> None:
@@ -36,6 +43,10 @@ def test_soon(server_id: int) -> None:
 
 def send_soon(outbound_id: int) -> None:
     async_task("mailchannel.tasks.send_mail", outbound_id)
+
+
+def remove_raw_mails_soon() -> None:
+    async_task("mailchannel.tasks.remove_raw_mails")
 
 
 def claim_due(now: datetime | None = None) -> list[int]:

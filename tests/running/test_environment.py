@@ -99,6 +99,8 @@ def test_a_mail_beyond_a_limit_is_set_aside_whole(
         ("MAIL_LIMITS", "parts=many", "MAIL_LIMITS: parts must be a whole number from 1 to 1000000000000, not 'many'."),
         ("MAIL_LIMITS", "seconds=0", "MAIL_LIMITS: seconds must be a whole number from 1"),
         ("MAIL_LIMITS", "depth=201", "MAIL_LIMITS: depth must be a whole number from 1 to 200, not '201'."),
+        ("KEEP_RAW_MAIL_DAYS", "-1", "KEEP_RAW_MAIL_DAYS must be a whole number from 0 to 36500, not '-1'."),
+        ("KEEP_RAW_MAIL_DAYS", "9" * 5000, "KEEP_RAW_MAIL_DAYS must be a whole number from 0 to 36500"),
         ("WORKERS", "0", "WORKERS must be a whole number of at least 1, not '0'."),
         ("TIME_ZONE", "Mars/Olympus", "TIME_ZONE must be a time zone"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL must be one of DEBUG,"),
