@@ -17,6 +17,7 @@ from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.services import file_settings
 from mailchannel.services.lately import DAYS, MOST_COUNTED, Lately, lately
 from mailchannel.services.legible import legible
+from mailchannel.services.same_mailbox import readers
 from mailchannel.services.spec_check import spec_problems
 from tickets.api import template_fields
 
@@ -115,9 +116,14 @@ def _when(server: MailServer) -> str:
 
 def _start(server: MailServer) -> str:
     if server.sync_start is None:
-        return "Mail that arrived before you publish stays untouched."
+        return f"Mail that arrived before you publish stays untouched{_unless(server)}."
     moment = date_format(localtime(server.sync_start), "j F Y, H:i")
     return f"Mail that arrived before {moment} stays untouched."
+
+
+def _unless(server: MailServer) -> str:
+    names = _quoted([each.server.name for each in readers(server)])
+    return f", unless this one goes on where {names} stops" if names else ""
 
 
 def _who(server: MailServer, accept: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mailchannel.admin import probe, wizard
+from mailchannel.admin.copying import shared
 from mailchannel.admin.promise import promises
 from mailchannel.admin.routes import step_url
 from mailchannel.kernel.decisions import Outcome
@@ -56,6 +57,9 @@ def show(
         "promises": promises(settings),
         "hints": [_hint(server, problem) for problem in problems(settings)],
         "remarks": [_hint(server, remark) for remark in lint(settings)],
+        "shared": shared(settings),
+        "starts_at": settings.sync_start,
+        "may_copy": bool(server.published_at) and admin.has_add_permission(request),
         "counted": counted,
         "pending": versions.pending(server),
         "fetching": server.lease_until is not None and server.lease_until > timezone.now(),
@@ -88,9 +92,11 @@ def publish_now(admin: MailServerAdmin, request: HttpRequest, server: MailServer
     if not admin.may_publish(request) or not request.user.is_authenticated:
         raise PermissionDenied
     try:
-        publish.publish(server, by=request.user, rest="rest" in request.POST)
+        take_over = "take_over" in request.POST
+        gave_way = shared(drafts.working_copy(server)).at_work if take_over else ()
+        publish.publish(server, by=request.user, rest="rest" in request.POST, take_over=take_over)
         server.refresh_from_db()
-        messages.success(request, _published(server))
+        messages.success(request, " ".join([_published(server), *(f"“{each.server}” is paused." for each in gave_way)]))
     except NotReady as error:
         messages.error(request, f"Not yet: {error}")
     return redirect(step_url("review", server))

@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.views.decorators.debug import sensitive_post_parameters
 
-from mailchannel.admin import counting, fail_folder, review, trial, versions, wizard
+from mailchannel.admin import copying, counting, fail_folder, review, trial, versions, wizard
 from mailchannel.admin.routes import step_url
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import SecretUnreadable
@@ -66,7 +66,8 @@ class MailServerAdmin(Base):
             path("<int:pk>/counts/", self._route(counting.show), name=_name("counts")),
             path("<int:pk>/start/", self._route(counting.start), name=_name("start")),
         ]
-        return [*steps, *tries, *switches, *failed, look, page, past, back, *super().get_urls()]
+        copy = path("<int:pk>/copy/", self._route(copying.make_copy), name=_name("copy"))
+        return [*steps, *tries, *switches, *failed, copy, look, page, past, back, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MailServer]:
         return super().get_queryset(request).defer("secrets")
@@ -98,6 +99,9 @@ class MailServerAdmin(Base):
     def may_publish(self, request: HttpRequest) -> bool:
         return request.user.has_perm("mailchannel.publish_mailserver")
 
+    def has_draft(self, server: MailServer) -> bool:
+        return server.pk is not None and drafts.draft_of(server) is not None
+
     def page_context(self, request: HttpRequest, server: MailServer, slug: str) -> dict[str, Any]:
         return {
             **self.admin_site.each_context(request),
@@ -110,7 +114,7 @@ class MailServerAdmin(Base):
             "stepper": wizard.stepper(server, slug),
             "tone": TONES[server.status],
             "status_text": status_text(server),
-            "has_draft": server.pk is not None and drafts.draft_of(server) is not None,
+            "has_draft": self.has_draft(server),
             **fail_folder.summary(server),
         }
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from django import forms
 from django.urls import reverse
+from django.utils.html import format_html
 
 from mailchannel.admin.mapping import OptionalRows, Row, add_row, cleaned_mapping, row_of, with_buttons
+from mailchannel.admin.routes import step_url
 from mailchannel.admin.step import REFRESH, Group, Section, Step
 from mailchannel.models import FieldMapping
 from mailchannel.pipeline.file_rules import FILE_SPECS
@@ -26,7 +28,8 @@ from tickets.api import (
 
 LOCKED = (
     "Fixed since this mail server was first published: its tickets carry the fields of this template. "
-    "Add another mail server to use another template."
+    'To use another one, <a href="{}#copy">make a copy</a> of this mail server, choose its template, '
+    "and publish it in place of this one."
 )
 MODULE = "route-module"
 PRIORITIES = ("route-priority_high", "route-priority_normal", "route-priority_low")
@@ -166,7 +169,7 @@ class TicketStep(Step):
         if self.instance.template_is_locked:
             module.initial = template_module(self.instance.template_id) or module.initial
             module.disabled = template.disabled = True
-            template.help_text = LOCKED
+            template.help_text = format_html(LOCKED, step_url("review", self.instance.live))
             allowed = {self.instance.template_id}
         else:
             template.help_text = (

@@ -154,7 +154,7 @@ class MailServer(models.Model):
                 raise ValidationError(
                     {
                         "template": "The template was fixed when this mail server was first published. "
-                        "Make a new mail server to use another one."
+                        "Make a copy of the mail server to use another one."
                     }
                 )
 

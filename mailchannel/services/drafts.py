@@ -40,9 +40,9 @@ def begin(server: MailServer) -> MailServer:
     draft = draft_of(live)
     if draft is None:
         kept = {"published_at": live.published_at, "version": live.version, "reached": live.reached}
-        draft = MailServer(draft_of=live, offer_id=live.offer_id, **kept, **_columns(live))
+        draft = MailServer(draft_of=live, offer_id=live.offer_id, **kept, **columns(live))
         draft.save()
-        _copy_rows(live, draft)
+        copy_rows(live, draft)
     return draft
 
 
@@ -62,19 +62,21 @@ def adopt(server: MailServer) -> bool:
     draft = draft_of(server)
     if draft is None:
         return False
-    server.update(**_columns(draft))
+    server.update(**columns(draft))
     for name in ROWS:
         getattr(server, name).all().delete()
-    _copy_rows(draft, server)
+    copy_rows(draft, server)
     draft.delete()
     return True
 
 
-def _columns(server: MailServer) -> dict[str, Any]:
+def columns(server: MailServer) -> dict[str, Any]:
+    """Everything people set, as another mail server's row takes it."""
     return {name: getattr(server, name) for name in COLUMNS}
 
 
-def _copy_rows(source: MailServer, target: MailServer) -> None:
+def copy_rows(source: MailServer, target: MailServer) -> None:
+    """What hangs on the row: folders, senders, other addresses, mapping, and who is told. `target` is stored."""
     for name in ROWS:
         rows = list(getattr(source, name).all())
         for row in rows:

@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.kernel.failpoints import hit
 from mailchannel.models import InboundMail, MailServer, RawMail
 from mailchannel.parsing.identity import identity
 from mailchannel.services.judge_again import DANGEROUS, remembered
+from mailchannel.services.same_mailbox import of_same_account
 
 _RACES = 3  # other workers we lose to before giving up
 
@@ -53,7 +54,8 @@ def keep(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[
     """Writes what is not in the ledger yet, in one transaction, and returns it in the order of arrival.
 
     The unique keys decide, not the look-up before: whoever loses a race looks again. A mail that a person has put back
-    into the inbox gets its own row again, to be judged anew.
+    into the inbox gets its own row again, to be judged anew. The ledger of a folder is that of all mail servers which
+    have read it: one may have gone on where another stopped.
     """
     for attempt in range(_RACES):
         try:
@@ -83,11 +85,11 @@ def headers_of(raw: bytes) -> bytes:
 def _insert(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[Kept]:
     new = _unknown(server, place, arrivals)
     names = [name(a.raw, acceptance=server.acceptance, headers_only=a.headers_only) for a in new]
-    known = _Known(server, new, names)
+    known = _Known(_ledger(server, place), new, names)
     rows: list[InboundMail] = []
     for arrival, named in zip(new, names, strict=True):
         again = known.put_back(arrival, named)
-        rows.append(_adopt(again, place, arrival, named) if again else _row(server, place, arrival, named))
+        rows.append(_adopt(again, server, place, arrival, named) if again else _row(server, place, arrival, named))
     firsts: dict[str, InboundMail] = {}
     for row in rows:
         if row.pk is None and row.identity not in known.originals:
@@ -114,10 +116,11 @@ def _insert(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> li
 class _Known:
     """What the ledger has of these arrivals already, by identity."""
 
-    def __init__(self, server: MailServer, arrivals: Sequence[Arrival], names: Sequence[str]) -> None:
+    def __init__(self, ledger: QuerySet[InboundMail], arrivals: Sequence[Arrival], names: Sequence[str]) -> None:
         asked = {each for arrival, named in zip(arrivals, names, strict=True) for each in _other_names(arrival, named)}
-        rows = InboundMail.objects.filter(server=server, identity__in=asked)
-        found = rows.filter(Q(duplicate_of=None) | Q(retry_at__isnull=False)).order_by("pk")
+        found = (
+            ledger.filter(identity__in=asked).filter(Q(duplicate_of=None) | Q(retry_at__isnull=False)).order_by("pk")
+        )
         self.originals: dict[str, int] = {}
         self._put_back: dict[str, list[int]] = defaultdict(list)
         for pk, named, first, retry_at in found.values_list("pk", "identity", "duplicate_of", "retry_at"):
@@ -145,10 +148,11 @@ def _other_names(arrival: Arrival, named: str) -> tuple[str, ...]:
     return (named, name(headers_of(arrival.raw), acceptance={}, headers_only=True))
 
 
-def _adopt(row: InboundMail, place: Place, arrival: Arrival, named: str) -> InboundMail:
+def _adopt(row: InboundMail, server: MailServer, place: Place, arrival: Arrival, named: str) -> InboundMail:
     """The mail lies somewhere else now and is judged anew; it stays the same mail."""
     columns = {
         **judged_anew(row, "It was put back into the inbox and fetched from there."),
+        "server_id": server.pk,
         "transport": place.transport,
         "folder": place.folder,
         "epoch": place.epoch,
@@ -180,9 +184,16 @@ def judged_anew(row: InboundMail, what: str) -> dict[str, Any]:
     }
 
 
+def _ledger(server: MailServer, place: Place) -> QuerySet[InboundMail]:
+    """What this mail server has taken in, and what others have from the same folder of the same account."""
+    others = of_same_account(server) - {server.pk} if place.folder else ()
+    shared = Q(server__in=others, folder=place.folder) if others else Q()
+    return InboundMail.objects.filter(Q(server=server) | shared)
+
+
 def _unknown(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[Arrival]:
-    known = InboundMail.objects.filter(
-        server=server, folder=place.folder, epoch=place.epoch, remote_key__in=[a.key for a in arrivals]
+    known = _ledger(server, place).filter(
+        folder=place.folder, epoch=place.epoch, remote_key__in=[a.key for a in arrivals]
     )
     keys = set(known.values_list("remote_key", flat=True))
     return [arrival for arrival in arrivals if arrival.key not in keys]

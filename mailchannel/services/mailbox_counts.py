@@ -15,6 +15,7 @@ from mailchannel.services.audit import Person
 from mailchannel.services.connecting import opened
 from mailchannel.services.receive import LISTED_AT_ONCE, sources
 from mailchannel.services.rehearsal import note
+from mailchannel.services.same_mailbox import of_same_account
 from mailchannel.transports import Listed, MessageRef, Transport, TransportError
 
 #: So many mails of a folder are looked at, the newest; any others are counted among the older ones.
@@ -84,7 +85,7 @@ def _count(
     """Adds when each mail that is not in the mail log came in to `arrivals`."""
     epoch = box.epoch(folder, readonly=True)
     keys = list(box.keys(folder))
-    ledger = InboundMail.objects.filter(server=server.live, folder=folder, epoch=epoch)
+    ledger = InboundMail.objects.filter(server__in=of_same_account(server), folder=folder, epoch=epoch)
     known = set(ledger.values_list("remote_key", flat=True))
     found = FolderCount(folder, known=len(known.intersection(keys)))
     looked = 0

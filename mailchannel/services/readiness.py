@@ -16,6 +16,7 @@ from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.pipeline.routing import ROUTING_SPECS
 from mailchannel.senders import SENDERS
 from mailchannel.services import file_settings, routing_settings
+from mailchannel.services.same_mailbox import Reader, readers
 from mailchannel.services.spec_check import spec_problems
 from mailchannel.services.trouble import TROUBLE_SPECS
 from mailchannel.services.validation import MAY_STAY, TARGETS, folder_problems
@@ -37,6 +38,12 @@ PERSONAL_ADDRESS = (
     "{} belongs to a person who signs in here. Use a mailbox of its own, or their mail would become tickets."
 )
 
+RIVAL = (
+    "“{}” reads {} of the same account, and only one of the two may: every mail would become two tickets. "
+    "Pause it first."
+)
+TAKING_IN = "“{}” is still taking in mail from {} of the same account. Try again in a minute."
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -55,6 +62,16 @@ def problems(server: MailServer) -> list[Problem]:
         *_ticket(server),
         *_specs("confirm-", CONFIRMATION_SPECS, server.confirmation),
     ]
+
+
+def rivals(server: MailServer) -> list[Problem]:
+    """What keeps it from being live although all its settings are right: another one is, for the same mailbox."""
+    return [Problem("connection", "username", _why_not(each)) for each in readers(server) if each.at_work]
+
+
+def _why_not(other: Reader) -> str:
+    words = RIVAL if other.server.status in MailServer.LIVE else TAKING_IN
+    return words.format(other.server, other.folder)
 
 
 def _connection(server: MailServer) -> Iterator[Problem]:

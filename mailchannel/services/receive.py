@@ -17,6 +17,7 @@ from mailchannel.services.debug import Notebook
 from mailchannel.services.filing import Filing
 from mailchannel.services.keep import Arrival, Place, keep
 from mailchannel.services.lease import Lease
+from mailchannel.services.same_mailbox import of_same_account
 from mailchannel.services.settle import settle_kept
 from mailchannel.transports import Listed, MessageRef, Transport
 
@@ -96,7 +97,7 @@ class Fetch:
             older = [key for key in keys if key not in recent]
             skipped = set(older[:-OLDER_LOGGED])
             keys = [key for key in keys if key not in skipped]
-        ledger = InboundMail.objects.filter(server=self.server, folder=folder, epoch=epoch)
+        ledger = InboundMail.objects.filter(server__in=of_same_account(self.server), folder=folder, epoch=epoch)
         known = set(ledger.values_list("remote_key", flat=True))
         return [key for key in keys if key not in known]
 

@@ -101,7 +101,7 @@ def test_a_lost_encryption_key_is_said_in_a_sentence(
     assert administrator.get("/admin/mailchannel/inboundmail/").status_code == 200
 
 
-@pytest.mark.parametrize("switch", ["publish", "pause", "resume", "look"])
+@pytest.mark.parametrize("switch", ["publish", "pause", "resume", "look", "copy"])
 def test_a_link_changes_nothing(administrator: Client, server: MailServer, switch: str) -> None:
     assert administrator.get(f"{BASE}/{server.pk}/{switch}/").status_code == 405
 
@@ -167,7 +167,7 @@ RULES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "mailserver_delete": NEVER,
     **{f"mailserver_{step}": STEP for step in ("connection", "folders", "senders", "ticket", "answers")},
     **{f"mailserver_{switch}": SWITCH for switch in ("publish", "pause", "resume", "discard", "look", "restore")},
-    **{f"mailserver_{switch}": SWITCH for switch in ("counts", "start")},
+    **{f"mailserver_{switch}": SWITCH for switch in ("counts", "start", "copy")},
     "mailserver_review": PAGE,
     "mailserver_trial": STEP,
     "mailserver_counts": SWITCH,

@@ -270,6 +270,22 @@ def test_a_mail_server_that_became_incomplete_is_not_resumed(administrator: Clie
     assert f'href="{BASE}/{published.pk}/folders/#id_source"' in html
 
 
+@pytest.mark.parametrize(
+    ("field", "cause"),
+    [("folders", "folders/#id_source"), ("password", "connection/#id_password"), ("", "connection/#id_host")],
+)
+def test_why_the_mailbox_could_not_be_read_leads_to_its_cause(
+    administrator: Client, published: MailServer, field: str, cause: str
+) -> None:
+    published.update(failures=1, last_error="It could not be opened.", last_error_field=field)
+
+    html = page(administrator, f"{BASE}/{published.pk}/answers/")
+
+    assert f'href="{BASE}/{published.pk}/{cause}"' in html
+    anchor = cause.partition("#")[2]
+    assert f'id="{anchor}"' in page(administrator, f"{BASE}/{published.pk}/{cause}")
+
+
 @pytest.mark.req("AD-09")
 def test_the_history_names_what_changed_and_never_a_secret(
     administrator: Client, published: MailServer, typed: dict[str, Any]

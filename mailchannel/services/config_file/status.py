@@ -10,7 +10,7 @@ from mailchannel.services.audit import Person
 from mailchannel.services.config_file.file import Entry
 from mailchannel.services.config_file.problems import ConfigError
 from mailchannel.services.config_file.schema import secret_names
-from mailchannel.services.readiness import Problem, problems
+from mailchannel.services.readiness import Problem, problems, rivals
 from mailchannel.services.settings_document import COLUMNS, NESTED
 
 Status = MailServer.Status
@@ -34,9 +34,9 @@ def _reach(wanted: str, server: MailServer, *, by: Person | None, changed: bool)
         return
     first = not server.published_at
     if first:
-        publish.publish(server, by=by)
+        publish.publish(server, by=by, rest=wanted == Status.PAUSED)
     elif changed:
-        _require_ready(server)
+        _require_ready(server, live=server.status in MailServer.LIVE and wanted != Status.PAUSED)
     if wanted == Status.PAUSED:
         if first or server.status != Status.PAUSED:
             publish.pause(server, by=by)
@@ -50,8 +50,8 @@ def _require_unpublished(server: MailServer) -> None:
         raise publish.NotReady([Problem("review", "status", text)])
 
 
-def _require_ready(server: MailServer) -> None:
-    if found := problems(server):
+def _require_ready(server: MailServer, *, live: bool) -> None:
+    if found := [*problems(server), *(rivals(server) if live else ())]:
         raise publish.NotReady(found)
 
 

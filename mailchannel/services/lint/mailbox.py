@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from mailchannel.models import Alias, FolderMapping, MailServer
+from mailchannel.models import Alias, MailServer
+from mailchannel.services import same_mailbox
 from mailchannel.services.lint.remark import Draft, Remark
 
 STEP = "connection"
@@ -34,15 +34,16 @@ def addresses(draft: Draft) -> Iterator[Remark]:
 
 
 def twice(draft: Draft) -> Iterator[Remark]:
-    """The same folder of the same account read by two mail servers."""
-    account = _account(draft.server)
-    if not account:
-        return
-    folders = _sources(draft.server)
-    for other in MailServer.objects.exclude(pk=draft.server.live.pk).prefetch_related("folders").defer("secrets"):
-        both = sorted(folders & _sources(other))
-        if both and _account(other) == account:
-            text = f"“User name”: “{other}” reads {both[0]} of the same account: every mail would be two tickets."
+    """The same folder of the same account for two mail servers. Nobody can make the second one live; what was live
+    before that was refused may still be. One that is paused has given way to the other.
+    """
+    live = draft.server.live.status in MailServer.LIVE
+    for other in same_mailbox.sharing(draft.server):
+        if other.server.status == MailServer.Status.DRAFT:
+            text = f"“User name”: “{other.server}”, a draft, is to read {other.folder} of the same account."
+            yield _remark("username", f"{text} Only one of the two can be live.")
+        elif live and other.at_work:
+            text = f"“User name”: “{other.server}” reads {other.folder} of the same account: every mail is two tickets."
             yield _remark("username", text)
 
 
@@ -95,19 +96,10 @@ def _this_machine(host: str) -> bool:
 
 
 def _others(draft: Draft) -> dict[str, str]:
-    """Address of another mail server → that one's name."""
-    servers = MailServer.objects.exclude(pk=draft.server.live.pk)
+    """Address of another mail server → that one's name. Those of the same account share its addresses by nature."""
+    servers = MailServer.objects.exclude(pk__in=same_mailbox.of_same_account(draft.server))
     found = dict(Alias.objects.filter(server__in=servers).values_list("address", "server__name"))
     return found | dict(servers.exclude(address="").values_list("address", "name"))
-
-
-def _account(server: MailServer) -> tuple[Any, ...]:
-    host, user = server.connection.get("host"), server.connection.get("username")
-    return (str(host).lower(), str(user).lower()) if host and user else ()
-
-
-def _sources(server: MailServer) -> set[str]:
-    return {row.folder for row in server.folders.all() if row.role == FolderMapping.Role.SOURCE}
 
 
 def _minutes(span: str) -> tuple[int, int]:
