@@ -5,6 +5,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
+from threading import RLock
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -17,6 +18,8 @@ class Registry(Generic[T]):
         self._package = package
         self._items: dict[str, T] = {}
         self._loaded = False
+        self._loading = False
+        self._lock = RLock()  # another thread waits until everything is there; modules that look while loading do not
 
     def add(self, key: str, item: T) -> T:
         """Raises ValueError when the key is taken."""
@@ -38,8 +41,16 @@ class Registry(Generic[T]):
         return iter([self._items[key] for key in sorted(self._items)])
 
     def _load(self) -> None:
-        if not self._loaded:
-            self._loaded = True
-            package = import_module(self._package)
-            for module in pkgutil.iter_modules(package.__path__, f"{self._package}."):
-                import_module(module.name)
+        if self._loaded:
+            return
+        with self._lock:
+            if self._loaded or self._loading:
+                return
+            self._loading = True
+            try:
+                package = import_module(self._package)
+                for module in pkgutil.iter_modules(package.__path__, f"{self._package}."):
+                    import_module(module.name)
+                self._loaded = True
+            finally:
+                self._loading = False

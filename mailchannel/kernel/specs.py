@@ -20,7 +20,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """A setting only one plug-in has. `name` is its key in the stored JSON and in `channel_config`."""
+    """A setting only one plug-in has. `name` is its key in the stored JSON and in `channel_config`.
+
+    `auths`: the ways of signing in it is asked for with; empty for all of them.
+    """
 
     name: str
     label: str
@@ -31,6 +34,12 @@ class FieldSpec:
     choices: tuple[tuple[str, str], ...] = ()
     minimum: int | None = None
     maximum: int | None = None
+    auths: tuple[str, ...] = ()
+
+
+def asked_for(specs: Iterable[FieldSpec], auth: str) -> tuple[FieldSpec, ...]:
+    """Those that matter with this way of signing in."""
+    return tuple(spec for spec in specs if not spec.auths or auth in spec.auths)
 
 
 def with_defaults(specs: Iterable[FieldSpec], stored: Mapping[str, Any]) -> dict[str, Any]:

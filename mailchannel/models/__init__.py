@@ -4,14 +4,17 @@ from mailchannel.models.error_report import ErrorReport
 from mailchannel.models.inbound import InboundMail, RawMail
 from mailchannel.models.mapping import FieldMapping
 from mailchannel.models.outbound import OutboundMail
+from mailchannel.models.proxy import Proxy
 from mailchannel.models.run import FetchRun
 from mailchannel.models.server import Alias, AllowedDomain, FolderMapping, MailServer
+from mailchannel.models.sign_in import Consent, SignIn
 from mailchannel.models.version import SettingsVersion
 
 __all__ = [
     "Alert",
     "Alias",
     "AllowedDomain",
+    "Consent",
     "ErrorReport",
     "FetchRun",
     "FieldMapping",
@@ -20,6 +23,8 @@ __all__ = [
     "MailDefaults",
     "MailServer",
     "OutboundMail",
+    "Proxy",
     "RawMail",
     "SettingsVersion",
+    "SignIn",
 ]

@@ -17,6 +17,8 @@ class Alert(models.Model):
         STOPPED = "stopped", "Fetching stopped"
         SELF_TEST = "self_test", "Self-test failed"
         SECRET_AGE = "secret_age", "Password to be changed"
+        SIGN_IN = "sign_in", "Somebody has to sign in"
+        EXPIRY = "expiry", "Something ends soon"
 
     server = models.ForeignKey(MailServer, models.CASCADE, related_name="alerts")
     kind = models.CharField(max_length=20, choices=Kind)

@@ -22,8 +22,9 @@ class InboundMail(models.Model):
     """
 
     class Remote(models.TextChoices):
-        PENDING = "pending", "To be moved"
+        PENDING = "pending", "Still to be filed"
         MOVED = "moved", "Moved"
+        DELETED = "deleted", "Deleted there"
         KEPT = "kept", "Left in place"
         EPOCH_LOST = "epoch_lost", "Server renumbered the folder"
 
@@ -77,6 +78,7 @@ class InboundMail(models.Model):
         indexes = [
             models.Index(fields=["received_at"], name="inbound_by_arrival"),
             models.Index(fields=["server", "outcome"], name="inbound_by_outcome"),
+            models.Index(fields=["server", "-id"], name="inbound_by_server"),
             models.Index(
                 fields=["server", "folder"],
                 condition=models.Q(remote="pending"),

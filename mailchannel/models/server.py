@@ -30,6 +30,8 @@ class MailServer(models.Model):
 
     class Auth(models.TextChoices):
         PASSWORD = "password", "Password"
+        MICROSOFT = "oauth_microsoft", "OAuth with Microsoft"
+        OAUTH = "oauth", "OAuth with another provider"
 
     name = models.CharField(max_length=100, help_text="What your team calls this mailbox.")
     draft_of = models.OneToOneField(
@@ -51,8 +53,24 @@ class MailServer(models.Model):
     address = models.CharField("mail address", max_length=320, help_text="Where customers write to.")
     reply_to = models.CharField("reply-to address", max_length=320, blank=True)
     connection = models.JSONField(default=dict, blank=True, help_text="The transport's own settings.")
+    sending_protocol = models.CharField("answers leave by", max_length=30, default="smtp")
+    sending_auth = models.CharField("authentication for sending", max_length=20, choices=Auth, default=Auth.PASSWORD)
     sending = models.JSONField(default=dict, blank=True, help_text="The sender's own settings.")
+    oauth = models.JSONField(default=dict, blank=True, help_text="The application we sign in as, for reading.")
+    sending_oauth = models.JSONField(
+        default=dict, blank=True, help_text="The application we sign in as, for sending; empty for the same one."
+    )
     secrets = SecretsField(default=Secrets, blank=True, editable=False)
+
+    proxy = models.ForeignKey(
+        "mailchannel.Proxy", models.PROTECT, null=True, blank=True, help_text="Left empty: we connect directly."
+    )
+    authorities = models.TextField(
+        "certificates to trust",
+        blank=True,
+        help_text="Certificates (PEM) of authorities trusted besides the usual ones.",
+    )
+    verify_certificate = models.BooleanField("check the server's certificate", default=True)
 
     timeout_ms = models.PositiveIntegerField(
         "connection timeout (ms)", default=30_000, validators=[MinValueValidator(1_000), MaxValueValidator(120_000)]
@@ -78,6 +96,7 @@ class MailServer(models.Model):
     attach_email = models.BooleanField("add the mail as an attachment", default=False)
     routing = models.JSONField(default=dict, blank=True, help_text="Where its tickets go, by name.")
     attachments = models.JSONField(default=dict, blank=True, help_text="Its own attachment rules, by name.")
+    after = models.JSONField(default=dict, blank=True, help_text="What becomes of mail once it is processed, by name.")
     trouble = models.JSONField(default=dict, blank=True, help_text="What is done about mail that fails, by name.")
     confirmation = models.JSONField(default=dict, blank=True, help_text="What a customer is told at once, by name.")
     alert_to = models.ManyToManyField(
@@ -87,6 +106,22 @@ class MailServer(models.Model):
     # What people do besides the settings.
     debug_until = models.DateTimeField(null=True, editable=False, help_text="Until then every fetch is written down.")
     secrets_set_at = models.DateTimeField(null=True, editable=False, help_text="When a secret was last typed.")
+
+    # A forwarding inbox: mail is brought to us.
+    inbox_token = models.CharField(
+        max_length=64, blank=True, default="", editable=False, help_text="The part of its address nobody can guess."
+    )
+    first_arrival_at = models.DateTimeField(null=True, editable=False, help_text="When mail was first brought to us.")
+
+    # Mail servers that tell us of new mail, see the watcher.
+    push_since = models.DateTimeField(null=True, editable=False, help_text="Connected for news since then.")
+    push_error = models.TextField(blank=True, editable=False, help_text="Why the server does not tell us of new mail.")
+    subscription = SecretsField(
+        default=Secrets,
+        blank=True,
+        editable=False,
+        help_text="What the server was asked to tell us of, and the word that proves it is the server.",
+    )
 
     # What the worker knows; never edited by people.
     lease_owner = models.CharField(max_length=200, blank=True, editable=False)
@@ -123,7 +158,12 @@ class MailServer(models.Model):
                 condition=models.Q(draft_of=None),
                 name="one_mail_server_per_name",
                 violation_error_message="Another mail server has this name already. Choose another one.",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["inbox_token"],
+                condition=models.Q(draft_of=None) & ~models.Q(inbox_token=""),
+                name="one_inbox_per_token",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,11 +10,14 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Account:
+    """Signs in with `token` (OAuth) where there is one, else with `password`."""
+
     host: str
     port: int
     encryption: str
     username: str
     password: str = field(repr=False)
+    token: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:
@@ -29,7 +32,9 @@ class Account:
 
     @property
     def unspeakable(self) -> tuple[str, ...]:
-        """The password in every form in which it is sent: some servers repeat what they did not like."""
+        """The secret in every form in which it is sent: some servers repeat what they did not like."""
+        if self.token:
+            return (self.sasl_xoauth2, self.token)
         escaped = self.password.replace("\\", "\\\\").replace('"', '\\"')
         alone = b64encode(self.password.encode()).decode()  # AUTH LOGIN
         return (escaped, self.password, self.sasl_plain, alone) if self.password else ()
@@ -38,6 +43,15 @@ class Account:
     def sasl_plain(self) -> str:
         """The answer to AUTH PLAIN (RFC 4616), the one way to send letters beyond ASCII."""
         return b64encode(f"\0{self.username}\0{self.password}".encode()).decode()
+
+    @property
+    def xoauth2(self) -> str:
+        """What signs in with an access token, before base64 (Google's and Microsoft's SASL XOAUTH2)."""
+        return f"user={self.username}\x01auth=Bearer {self.token}\x01\x01"
+
+    @property
+    def sasl_xoauth2(self) -> str:
+        return b64encode(self.xoauth2.encode()).decode()
 
     @property
     def upgrades(self) -> bool:

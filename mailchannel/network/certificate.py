@@ -14,11 +14,11 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from mailchannel.network import tls
-from mailchannel.network.dial import dial
 from mailchannel.network.faults import quoted
 from mailchannel.network.guard import Target
 from mailchannel.network.sights import Sight, Step
 from mailchannel.network.watchdog import Watchdog
+from mailchannel.network.way import Way
 
 #: When to begin to worry about a certificate that still holds. Those made by a program are renewed a month before.
 SOON = timedelta(days=14)
@@ -76,7 +76,7 @@ def shown(sock: ssl.SSLSocket) -> Certificate | None:
     return None
 
 
-def presented(target: Target, *, timeout: float, prelude: Prelude | None = None) -> Certificate | None:
+def presented(target: Target, way: Way, *, prelude: Prelude | None = None) -> Certificate | None:
     """The one a server shows to anybody, on a line of its own that ends at once: no name or password goes there.
 
     Only for telling people what is wrong with a certificate that was refused. None when there is none to be seen.
@@ -86,7 +86,7 @@ def presented(target: Target, *, timeout: float, prelude: Prelude | None = None)
     unchecked.verify_mode = ssl.CERT_NONE
     watchdog = Watchdog()
     try:
-        with suppress(OSError, ValueError), dial(target, timeout) as line, watchdog.limit(timeout):
+        with suppress(OSError, ValueError), way.dial(target, way.timeout) as line, watchdog.limit(way.timeout):
             watchdog.watch(line)
             if prelude is None or prelude(line):
                 with unchecked.wrap_socket(line, server_hostname=target.host) as encrypted:
@@ -102,6 +102,14 @@ def imap_prelude(line: socket.socket) -> bool:
     next(answers, b"")
     line.sendall(b"a STARTTLS\r\n")
     return next((each for each in answers if each.startswith(b"a ")), b"").upper().startswith(b"A OK")
+
+
+def pop3_prelude(line: socket.socket) -> bool:
+    """Up to the point where a POP3 server wants to hear TLS."""
+    answers = _lines(line)
+    next(answers, b"")
+    line.sendall(b"STLS\r\n")
+    return next(answers, b"").startswith(b"+OK")
 
 
 def smtp_prelude(line: socket.socket) -> bool:

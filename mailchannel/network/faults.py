@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from mailchannel.network import tls
 from mailchannel.network.guard import GuardError
+from mailchannel.network.proxy import ProxyError
 from mailchannel.network.watchdog import Overdue
 
 LONGEST_QUOTE = 200
@@ -29,6 +30,8 @@ def connecting(error: Exception, *, kind: str, host: str, port: int) -> Fault:
     """Before the greeting. Closed, filtered and not-a-mail-server read the same: the form is no port scanner."""
     if isinstance(error, GuardError):
         return Fault(str(error), "host", error.permanent)
+    if halted := halted_by_proxy(error):
+        return Fault(str(halted), halted.field or "host", halted.permanent)
     known = isinstance(error, ssl.SSLError) and tls.fault(error, host)
     if known:
         return Fault(known, "encryption")
@@ -50,6 +53,14 @@ def talking(error: Exception, *, host: str) -> Fault:
             "timeout_ms",
         )
     return Fault(f"{host} closed the connection in the middle of the conversation. The next attempt starts afresh.")
+
+
+def halted_by_proxy(error: BaseException | None) -> ProxyError | None:
+    """The proxy's part in what went wrong, however deep the libraries and the watchdog have wrapped it."""
+    while error is not None and not isinstance(error, ProxyError):
+        inner = next((each for each in error.args if isinstance(each, BaseException)), None)
+        error = inner or error.__cause__ or error.__context__
+    return error
 
 
 def quoted(words: object, unspeakable: Iterable[str] = ()) -> str:

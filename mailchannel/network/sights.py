@@ -6,18 +6,27 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from mailchannel.network.proxy import Proxy  # which itself tells of sights
+
+#: In place of an encryption, where a mailbox is reached over the web.
+HTTPS: Final = "https"
 
 
 class Step(StrEnum):
     """A stretch of the way in, as its heading."""
 
+    TOKEN = "Access token"  # noqa: S105 - a heading
     NAME = "Name"
     LINE = "Line"
     TLS = "Encryption"
     GREETING = "Greeting"
     OFFERS = "Before signing in"
+    SERVICE = "Service"
     SIGN_IN = "Sign-in"
+    MAILBOX = "Mailbox"
     ABILITIES = "Abilities"
 
 
@@ -63,8 +72,15 @@ class Surveyed(Protocol):
         """What the names of one's own folders begin with; empty when with nothing."""
         ...
 
+    def can_remove(self) -> bool:
+        """Whether the server deletes single mails."""
+        ...
 
-def line_sight(sock: socket.socket | None, port: int) -> Sight:
+
+def line_sight(sock: socket.socket | None, port: int, proxy: Proxy | None = None) -> Sight:
+    """Behind a proxy nobody here knows to which address it connected."""
+    if proxy:
+        return Sight(Step.LINE, f"Connected to port {port} through the proxy {proxy}.")
     address = sock.getpeername()[0] if sock else "somewhere"
     return Sight(Step.LINE, f"Connected to {address}, port {port}.")
 
@@ -75,6 +91,8 @@ def nobody(sight: Sight) -> None:
 
 def steps(encryption: str) -> tuple[Step, ...]:
     """In the order in which they are made."""
+    if encryption == HTTPS:
+        return Step.NAME, Step.LINE, Step.TLS, Step.SERVICE, Step.SIGN_IN, Step.MAILBOX
     if encryption == "starttls":
         return Step.NAME, Step.LINE, Step.GREETING, Step.TLS, Step.OFFERS, Step.SIGN_IN
     return Step.NAME, Step.LINE, Step.TLS, Step.GREETING, Step.OFFERS, Step.SIGN_IN

@@ -32,18 +32,28 @@ OUTDATED = {
 }
 
 
-def context() -> ssl.SSLContext:
-    """Checks certificate and name against the machine's authorities; SSL_CERT_FILE names a file of other ones."""
+def context(more: str = "", *, verify: bool = True) -> ssl.SSLContext:
+    """Checks certificate and name against the machine's authorities; SSL_CERT_FILE names a file of other ones.
+
+    `more` are certificates (PEM) of authorities trusted besides. Without `verify` anybody may pose as the server.
+    """
     authorities = ssl.get_default_verify_paths().cafile
-    return _verifying(authorities, Path(authorities).stat().st_mtime_ns if authorities else 0)
+    return _made(authorities, Path(authorities).stat().st_mtime_ns if authorities else 0, more, verify)
 
 
-@lru_cache(maxsize=4)
-def _verifying(authorities: str | None, changed: int) -> ssl.SSLContext:
+@lru_cache(maxsize=64)
+def _made(authorities: str | None, changed: int, more: str, verify: bool) -> ssl.SSLContext:
     """Kept until the authorities change: reading them takes longer than polling an empty mailbox."""
-    verifying = ssl.create_default_context()
-    verifying.minimum_version = ssl.TLSVersion.TLSv1_2
-    return verifying
+    made = ssl.create_default_context()
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    if more:
+        made.load_verify_locations(cadata=more)
+        # The server's own certificate will do as well, and so will that of an authority below the topmost one.
+        made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if not verify:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    return made
 
 
 def fault(error: ssl.SSLError, host: str) -> str:
@@ -64,4 +74,5 @@ def fault(error: ssl.SSLError, host: str) -> str:
 
 def summary(sock: ssl.SSLSocket) -> str:
     """What was agreed on, for "Test connection"."""
-    return f"Encrypted with {sock.version()}; the certificate is valid."
+    checked = "was not checked" if sock.context.verify_mode == ssl.CERT_NONE else "is valid"
+    return f"Encrypted with {sock.version()}; the certificate {checked}."

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from mailchannel.network.dial import dial
-from mailchannel.network.guard import GuardError, Target, resolve
+from mailchannel.network.guard import GuardError, Target, behind_proxy, resolve
 
 OURS = [
     "127.0.0.1",
@@ -90,3 +90,48 @@ def test_a_dead_address_does_not_hide_a_living_one() -> None:
 
         with dial(target, 2) as line:
             assert line.getpeername()[0] == "127.0.0.1"
+
+
+# --- Where a proxy does the looking up -----------------------------------------------------------
+
+
+@pytest.mark.req("SS-01")
+@pytest.mark.parametrize("host", OURS + NEVER)
+def test_a_proxy_is_not_sent_into_our_network_either(host: str) -> None:
+    with pytest.raises(GuardError, match="private or reserved") as refusal:
+        behind_proxy(host, 993, timeout=5, allow_private=False)
+
+    assert refusal.value.permanent
+
+
+@pytest.mark.req("SS-01")
+@pytest.mark.parametrize("host", NEVER)
+def test_nor_to_metadata_and_multicast_where_private_networks_are_allowed(host: str) -> None:
+    with pytest.raises(GuardError):
+        behind_proxy(host, 993, timeout=5, allow_private=True)
+
+
+def test_a_name_is_left_to_the_proxy_whether_or_not_we_know_it() -> None:
+    unknown = behind_proxy("mail.behind.invalid", 993, timeout=5, allow_private=False)
+    known = behind_proxy("localhost", 993, timeout=5, allow_private=True)
+
+    assert (unknown.addresses, known.addresses) == ((), ())
+    assert "looked up by the proxy" in unknown.sight.text
+
+
+@pytest.mark.req("SS-02")
+@pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f000001", "127.0.0.1"])
+def test_the_proxy_gets_the_very_address_that_was_checked(host: str) -> None:
+    assert behind_proxy(host, 993, timeout=5, allow_private=True).addresses == ("127.0.0.1",)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "a b", "a..b", "x" * 70 + ".example", "mail.example:25", "[::1]", "a,b", "mail.example?x"]
+)
+def test_what_could_mean_something_else_to_a_proxy_is_no_host_name(host: str) -> None:
+    with pytest.raises(GuardError, match="is not a host name"):
+        behind_proxy(host, 993, timeout=5, allow_private=True)
+
+
+def test_a_proxy_may_be_asked_for_a_name_of_any_alphabet() -> None:
+    assert behind_proxy("bücher.invalid", 993, timeout=5, allow_private=False).host == "bücher.invalid"
