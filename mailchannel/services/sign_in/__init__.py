@@ -1,0 +1,1 @@
+"""Signing in without a password: applications registered at an identity provider, consents, access tokens."""
