@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 from mailchannel.kernel.registry import Registry
 from mailchannel.kernel.specs import FieldSpec
+from mailchannel.network.way import Way
 
 
 class Retry(StrEnum):
@@ -19,20 +20,24 @@ class Retry(StrEnum):
 
 
 class SendError(Exception):
-    """Said in words an agent understands; `retry` decides whether and when the outbox tries again."""
+    """Said in words an agent understands; `retry` decides whether and when the outbox tries again, though never before
+    `wait` seconds are over: so long the server wants to be left alone.
+    """
 
-    def __init__(self, message: str, *, retry: Retry, field: str = "") -> None:
+    def __init__(self, message: str, *, retry: Retry, field: str = "", wait: float = 0) -> None:
         super().__init__(message)
         self.retry = retry
         self.field = field
+        self.wait = wait
 
 
 class Sender(Protocol):
     key: ClassVar[str]
     label: ClassVar[str]
     fields: ClassVar[tuple[FieldSpec, ...]]
+    auths: ClassVar[tuple[str, ...]]  # as those of transports
 
-    def __init__(self, settings: Mapping[str, Any], *, timeout: float, allow_private: bool = False) -> None: ...
+    def __init__(self, settings: Mapping[str, Any], way: Way) -> None: ...
 
     def send(self, raw: bytes, *, envelope_from: str, recipients: Sequence[str]) -> None:
         """Hands the bytes over, whole, to every recipient. Raises SendError."""

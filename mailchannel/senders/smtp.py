@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
-from mailchannel.network import faults
+from mailchannel.network import faults, xoauth2
 from mailchannel.network.account import Account
 from mailchannel.network.faults import quoted
 from mailchannel.network.guard import GuardError
 from mailchannel.network.sights import Watch, nobody
 from mailchannel.network.smtp_session import SmtpSession
+from mailchannel.network.way import SignInFailed, Way
+from mailchannel.network.xoauth2 import NoTokenLogin, TokenRefused
 from mailchannel.senders import Retry, SendError, sender
 
 #: Line ends as SMTP has them. A lone LF or CR could be read as an end of the mail, and what follows as a forged one.
@@ -25,10 +27,15 @@ UNSAFE = re.compile(r"[\s<>\x00-\x1f\x7f]")
 PATIENCE = re.compile(r"\b4\.(2\.2|3\.1|5\.3|7\.\d+)\b")
 
 
+#: All that may come out of an SmtpSession. They share no base class.
+FAILURES = (smtplib.SMTPException, OSError, GuardError, UnicodeError, SignInFailed, TokenRefused, NoTokenLogin)
+
+
 @sender
 class Smtp:
     key = "smtp"
     label = "SMTP"
+    auths = ("password", "oauth_microsoft", "oauth")
     fields = (
         FieldSpec("host", "Host", help="For example smtp.example.com.", required=True),
         FieldSpec(
@@ -44,18 +51,24 @@ class Smtp:
             "encryption",
             "Encryption",
             Kind.CHOICE,
-            help="None is for your own network only. Certificates are always checked.",
+            help="None is for your own network only.",
             default="starttls",
             choices=(("starttls", "STARTTLS"), ("tls", "TLS"), ("none", "None")),
         ),
         FieldSpec("username", "User name", help="Leave empty if the server takes mail without signing in."),
-        FieldSpec("password", "Password", Kind.SECRET),
+        FieldSpec("password", "Password", Kind.SECRET, auths=("password",)),
+        FieldSpec(
+            "keep_copy",
+            "Keep a copy in the Sent folder",
+            Kind.SWITCH,
+            help="Of the mailbox we read by IMAP. Gmail and Microsoft 365 keep one by themselves: leave it off there.",
+            default=False,
+        ),
     )
 
-    def __init__(self, settings: Mapping[str, Any], *, timeout: float, allow_private: bool = False) -> None:
+    def __init__(self, settings: Mapping[str, Any], way: Way) -> None:
         self._account = Account.of(with_defaults(self.fields, settings))
-        self._timeout = timeout
-        self._allow_private = allow_private
+        self._way = way
         self._seen: Watch = nobody
 
     def send(self, raw: bytes, *, envelope_from: str, recipients: Sequence[str]) -> None:
@@ -82,16 +95,21 @@ class Smtp:
     @contextmanager
     def _explained(self) -> Iterator[SmtpSession]:
         """The one place where what went wrong on the wire becomes a SendError."""
-        session = SmtpSession(self._account, timeout=self._timeout, allow_private=self._allow_private)
+        session = SmtpSession(self._account, self._way)
         session.watch(self._seen)
         try:
             yield session
-        except (smtplib.SMTPException, OSError, GuardError, UnicodeError) as error:
+        except FAILURES as error:
             # Not chained: tracebacks of the library hold the password in their frames.
             raise _explain(error, self._account, greeted=session.greeted) from None
 
 
 def _explain(error: Exception, account: Account, *, greeted: bool) -> SendError:
+    if isinstance(error, SignInFailed):
+        return SendError(str(error), retry=Retry.PERMANENT if error.permanent else Retry.SLOW, field=error.field)
+    if isinstance(error, TokenRefused | NoTokenLogin):
+        refusal = xoauth2.explain(error, account)
+        return SendError(refusal.text, retry=Retry.PERMANENT, field=refusal.field)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return _recipients_refused(error, account)
     if isinstance(error, smtplib.SMTPAuthenticationError):

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -23,10 +22,13 @@ from mailchannel.models import InboundMail, MailServer, OutboundMail
 from mailchannel.models.secrets import SecretUnreadable
 from mailchannel.pipeline.addressing import is_ours
 from mailchannel.senders import SENDERS, Retry, SendError
-from mailchannel.services import system_mail
+from mailchannel.services import sent_copy, system_mail
 from mailchannel.services.config import own_addresses
+from mailchannel.services.leaving import lacking
+from mailchannel.services.patience import patience
 from mailchannel.services.schedule import send_soon
 from mailchannel.services.vault import sending_settings
+from mailchannel.services.ways import sending_way
 from tickets.api import AgentReply, note_files, signature
 
 log = logging.getLogger(__name__)
@@ -90,7 +92,10 @@ def send(pk: int) -> str:
     except SendError as error:
         return _put_off(mail, error)
     hit("send.sent")
-    return _change(mail, State.SENT, sent_at=timezone.now(), error=remark)
+    state = _change(mail, State.SENT, sent_at=timezone.now(), error=remark)
+    if missed := sent_copy.keep(mail):
+        OutboundMail.objects.filter(pk=mail.pk, state=State.SENT).update(error=missed)
+    return state
 
 
 def due_mails() -> list[int]:
@@ -117,24 +122,24 @@ def _hand_over_somehow(mail: OutboundMail) -> str:
         try:
             system_mail.send(bytes(mail.raw), sender=mail.server.address, recipients=mail.recipients)
         except system_mail.NotSent as other:
-            raise SendError(f"{error} {other}", retry=error.retry, field=error.field) from None
+            raise SendError(f"{error} {other}", retry=error.retry, field=error.field, wait=error.wait) from None
         return f"Sent by the system's mail (EMAIL_URL), because: {error}"
     return ""
 
 
 def _hand_over(mail: OutboundMail) -> None:
     server = mail.server
-    if not server.sending.get("host"):
+    if missing := lacking(server.sending_protocol, server.sending):
         raise SendError(
             f"No outgoing server is set for {server.name}. Enter one under Connection, Sending.",
             retry=Retry.SLOW,
-            field="sending.host",
+            field=f"sending.{missing.name}",
         )
     try:
-        wanted = sending_settings(server)
+        wanted, way = sending_settings(server), sending_way(server)
     except SecretUnreadable as error:
         raise SendError(str(error), retry=Retry.PERMANENT, field="password") from error
-    sender = SENDERS["smtp"](wanted, timeout=server.timeout_ms / 1000, allow_private=settings.ALLOW_PRIVATE_HOSTS)
+    sender = SENDERS[server.sending_protocol](wanted, way)
     sender.send(bytes(mail.raw), envelope_from=mail.envelope_from, recipients=mail.recipients)
 
 
@@ -145,10 +150,11 @@ def _put_off(mail: OutboundMail, error: SendError) -> str:
     final = error.retry == Retry.PERMANENT and not error.field
     ladder = QUICK if error.retry == Retry.QUICK else SLOW
     minutes = ladder[min(mail.attempts, len(ladder)) - 1]
+    rest = max(timedelta(minutes=minutes), patience(error.wait))
     log.warning("mail %s to %s was not sent: %s", mail.pk, mail.server, error)
     if final or timezone.now() - mail.created > LAST_TRY:
         return _change(mail, State.FAILED, error=str(error))
-    return _change(mail, State.QUEUED, error=str(error), next_try_at=timezone.now() + timedelta(minutes=minutes))
+    return _change(mail, State.QUEUED, error=str(error), next_try_at=timezone.now() + rest)
 
 
 def _change(mail: OutboundMail, state: State, **columns: object) -> str:

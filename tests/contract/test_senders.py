@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from mailchannel.senders import SENDERS, Retry, SendError
+from mailchannel.senders import SENDERS, Retry, Sender, SendError
+from tests.contract.harness import OUTBOXES, Harness, Outbox, with_password
 from tests.servers.certificates import Authority, Pair
 from tests.servers.fixtures import NewProxy, NewScript, NewSink
 from tests.servers.smtp import SmtpSink
+from tests.servers.ways import way
 
 MAIL = b"From: support@example.com\r\nSubject: Re: Printer\r\n\r\n.hidden dot\r\nGr\xfc\xdfe\r\n"
+#: Some servers read the recipients off the mail itself.
+ADDRESSED = (
+    b"From: support@example.com\r\nTo: bob@example.com\r\nSubject: Re: Printer\r\nMessage-ID: <1@example.com>\r\n"
+    b"Date: Sat, 21 Nov 2026 12:00:00 +0000\r\n\r\n.hidden dot\r\nHello\r\n"
+)
 BOB, EVE = "bob@example.com", "eve@example.com"
 PASSWORD = "pass wörd"
 
@@ -25,7 +33,7 @@ def send(
     sender: str = "support@example.com",
     timeout: float = 5,
 ) -> None:
-    SENDERS["smtp"](settings, timeout=timeout, allow_private=True).send(raw, envelope_from=sender, recipients=to)
+    SENDERS["smtp"](settings, way(timeout)).send(raw, envelope_from=sender, recipients=to)
 
 
 def refusal(settings: dict[str, Any], **how: Any) -> SendError:
@@ -35,8 +43,72 @@ def refusal(settings: dict[str, Any], **how: Any) -> SendError:
     return failure.value
 
 
+@pytest.fixture(params=OUTBOXES)
+def key(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def harness(key: str) -> Harness:
+    return OUTBOXES[key]
+
+
+@pytest.fixture
+def outbox(harness: Harness, request: pytest.FixtureRequest) -> Outbox:
+    box: Outbox = harness.make(request)
+    return box
+
+
+def failing(sender: Sender) -> SendError:
+    with pytest.raises(SendError) as failure:
+        sender.send(ADDRESSED, envelope_from="support@example.com", recipients=[BOB])
+    assert failure.value.__context__ is None or failure.value.__suppress_context__  # frames hold the password
+    return failure.value
+
+
 def test_every_sender_is_tested_here() -> None:
-    assert {sender.key for sender in SENDERS} == {"smtp"}
+    assert {sender.key for sender in SENDERS} == set(OUTBOXES)
+
+
+def test_every_sender_hands_over_the_whole_mail_once(key: str, harness: Harness, outbox: Outbox) -> None:
+    sender = SENDERS[key](outbox.settings, harness.way(outbox))
+    sender.send(ADDRESSED, envelope_from="support@example.com", recipients=[BOB])
+
+    assert outbox.taken == [({BOB}, ADDRESSED)]
+
+
+def test_every_sender_checks_without_sending_and_keeps_the_password(key: str, harness: Harness, outbox: Outbox) -> None:
+    notes = " ".join(SENDERS[key](outbox.settings, harness.way(outbox)).check())
+
+    assert outbox.username in notes
+    assert outbox.password not in notes
+    assert outbox.taken == []
+
+
+def test_every_sender_says_a_refused_sign_in_once_and_for_good(key: str, harness: Harness, outbox: Outbox) -> None:
+    stranger = with_password(outbox, "guess")
+
+    error = failing(SENDERS[key](stranger.settings, harness.way(stranger)))
+
+    assert (error.field, error.retry) == (harness.password_field, Retry.PERMANENT)
+    assert "guess" not in str(error)
+    assert outbox.taken == []
+
+
+def test_every_sender_tries_a_closed_port_again_soon(key: str, harness: Harness, outbox: Outbox) -> None:
+    error = failing(SENDERS[key]({**outbox.settings, **harness.closed}, harness.way(outbox)))
+
+    assert (error.field, error.retry) == (harness.host_field, Retry.QUICK)
+
+
+@pytest.mark.req("SS-01")
+def test_every_sender_refuses_a_private_host_unless_allowed(key: str, harness: Harness, outbox: Outbox) -> None:
+    guarded = replace(harness.way(outbox), allow_private=False)
+
+    error = failing(SENDERS[key](outbox.settings, guarded))
+
+    assert (error.field, error.retry) == (harness.host_field, Retry.PERMANENT)
+    assert "private or reserved" in str(error)
 
 
 def test_the_mail_arrives_whole_at_every_recipient(smtp_sink: SmtpSink) -> None:
@@ -67,7 +139,7 @@ def test_signing_in_is_encrypted(
     sink = new_smtp_sink(username="support", password=PASSWORD, certificate=certificate, implicit_tls=implicit)
 
     send(sink.settings)
-    notes = " ".join(SENDERS["smtp"](sink.settings, timeout=5, allow_private=True).check())
+    notes = " ".join(SENDERS["smtp"](sink.settings, way()).check())
 
     assert len(sink.sent) == 1
     assert "Encrypted with TLSv1.3" in notes and "support" in notes
@@ -75,7 +147,7 @@ def test_signing_in_is_encrypted(
 
 
 def test_checking_sends_nothing(smtp_sink: SmtpSink) -> None:
-    SENDERS["smtp"](smtp_sink.settings, timeout=5, allow_private=True).check()
+    SENDERS["smtp"](smtp_sink.settings, way()).check()
 
     assert smtp_sink.sent == []
 
@@ -133,7 +205,9 @@ def test_a_bad_certificate_is_named(
     [
         ("550 5.1.1 no such user", Retry.PERMANENT),
         ("450 4.7.1 greylisted", Retry.SLOW),
+        ("451 4.7.1 come back in five minutes", Retry.SLOW),
         ("452 4.2.2 mailbox full", Retry.SLOW),
+        ("452 4.5.3 too many recipients", Retry.SLOW),
         ("451 4.3.0 try again", Retry.QUICK),
     ],
 )
@@ -151,7 +225,9 @@ def test_a_refused_recipient_is_named_and_nobody_gets_the_mail(smtp_sink: SmtpSi
     ("answer", "retry"),
     [
         ("554 5.7.1 looks like spam", Retry.PERMANENT),
+        ("552 5.3.4 too large", Retry.PERMANENT),
         ("421 4.3.2 shutting down", Retry.QUICK),
+        ("421 4.7.28 too many mails from you", Retry.SLOW),
         ("452 4.3.1 disk full", Retry.SLOW),
     ],
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
+
+from mailchannel.network.way import Way
 
 
 class Level(StrEnum):
@@ -43,12 +45,19 @@ class Candidate:
     """Settings as they stand in the form. Secrets are in `connection` and `sending`, so it has no repr of them."""
 
     protocol: str
-    timeout: float
     connection: Mapping[str, Any] = field(repr=False)
+    way: Way
+    sending_protocol: str
     sending: Mapping[str, Any] = field(repr=False)
+    sending_way: Way
     sources: Sequence[str] = ()
     targets: Sequence[str] = ()
+    deletes: bool = False  # mail that is done with
     since: datetime | None = None
+
+    def within(self, seconds: float) -> Self:
+        """The same, with so much patience at most."""
+        return replace(self, way=self.way.within(seconds), sending_way=self.sending_way.within(seconds))
 
 
 Report = Callable[[Finding], None]

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from django.utils import timezone
 
 from mailchannel.network.sights import Surveyed
+from mailchannel.services.after import CANNOT_DELETE
 from mailchannel.services.doctor.findings import Candidate, Level
 from mailchannel.services.doctor.journey import Journey
 from mailchannel.transports import Folder, Transport, TransportError
@@ -39,6 +40,13 @@ def look(box: Transport, candidate: Candidate, journey: Journey) -> None:
     targets = [found for name in candidate.targets if (found := named(name, listed))]
     _rights(box, [folder for folder in opened if folder], targets, journey)
     _space(box, journey)
+    _removal(box, candidate, journey)
+
+
+def _removal(box: Transport, candidate: Candidate, journey: Journey) -> None:
+    if candidate.deletes and isinstance(box, Surveyed) and not box.can_remove():
+        advice = "Have UIDPLUS switched on, or move such mail to a folder instead."
+        journey.say(Level.WARN, RIGHTS, CANNOT_DELETE, advice, "after-processed")
 
 
 def _source(

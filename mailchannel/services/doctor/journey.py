@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from mailchannel.network.sights import Sight, Step
 from mailchannel.services.doctor.findings import Finding, Level, Report
+from mailchannel.services.vault import ON_THE_WAY
+
+STEP_OF_FIELD: Final = {"encryption": Step.TLS, "mailbox": Step.MAILBOX, "impersonate": Step.MAILBOX}
 
 
 class Journey:
@@ -22,12 +26,17 @@ class Journey:
 
     def say(self, level: Level, step: str, text: str, advice: str = "", field: str = "") -> None:
         self._reached(step)
-        self._say(Finding(level, text, advice, f"{self._field_prefix}{field}" if field else "", self._part, step))
+        of_both_ways = field in ON_THE_WAY
+        where = f"{self._field_prefix}{field}" if field and not of_both_ways else field
+        self._say(Finding(level, text, advice, where, self._part, step))
 
     def failed_at(self, field: str) -> str:
-        """The step that was next; a certificate is refused before the line it belongs to is told of."""
-        if field == "encryption" and Step.TLS in self._left:
-            return Step.TLS
+        """The step that was next, or the one the field belongs to: a certificate is refused before the line it belongs
+        to is told of, and a mailbox that cannot be one is never asked for.
+        """
+        step = STEP_OF_FIELD.get(field)
+        if step in self._left:
+            return step
         return self._left[0] if self._left else ""
 
     def fail(self, text: str, advice: str = "", field: str = "") -> None:

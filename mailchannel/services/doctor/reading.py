@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from django.conf import settings
-
-from mailchannel.network.certificate import imap_prelude
-from mailchannel.network.sights import Step, Watched, steps
-from mailchannel.services import providers
+from mailchannel.network.certificate import imap_prelude, pop3_prelude
+from mailchannel.network.sights import Step, Watched
 from mailchannel.services.doctor import folders
+from mailchannel.services.doctor.beforehand import admitted, warn_of_provider
 from mailchannel.services.doctor.findings import Candidate, Level, Report
 from mailchannel.services.doctor.journey import Journey
 from mailchannel.services.doctor.refusal import Server, advice, why
 from mailchannel.transports import TRANSPORTS, Transport, TransportError
 
 PART = "Reading mail"
-PROVIDER, CONNECTION = "Provider", "Connection"
+PRELUDES = {"pop3": pop3_prelude}
+CONNECTION = "Connection"
 
 
-def opened(candidate: Candidate, timeout: float) -> Transport:
-    transport = TRANSPORTS[candidate.protocol]
-    return transport(candidate.connection, timeout=timeout, allow_private=settings.ALLOW_PRIVATE_HOSTS)
+def opened(candidate: Candidate) -> Transport:
+    return TRANSPORTS[candidate.protocol](candidate.connection, candidate.way)
 
 
-def look(candidate: Candidate, timeout: float, say: Report) -> None:
-    transport = opened(candidate, timeout)
-    server = Server.of(candidate.protocol, candidate.connection, timeout, imap_prelude)
+def look(candidate: Candidate, say: Report) -> None:
+    transport = opened(candidate)
+    prelude = PRELUDES.get(candidate.protocol, imap_prelude)
+    server = Server.of(candidate.protocol, candidate.connection, candidate.way, prelude)
     watched = isinstance(transport, Watched)
-    way = (*steps(server.encryption), Step.ABILITIES) if watched else (CONNECTION,)
+    way = (*server.way_in, Step.ABILITIES) if watched else (CONNECTION,)
     journey = Journey(PART, (*way, *folders.STEPS) if transport.has_folders else way, say)
-    _warn_of_provider(candidate, server, journey)
+    warn_of_provider(server, candidate.connection, journey)
+    if watched and not admitted(server, journey):
+        return
     if isinstance(transport, Watched):
         transport.watch(journey.see)
     try:
@@ -41,9 +42,3 @@ def look(candidate: Candidate, timeout: float, say: Report) -> None:
     except TransportError as error:
         step = journey.failed_at(error.field)
         journey.fail(why(str(error), server, step), advice(str(error), server, step), error.field)
-
-
-def _warn_of_provider(candidate: Candidate, server: Server, journey: Journey) -> None:
-    provider = providers.of_host(server.host)
-    if provider and provider.refuses_passwords and candidate.connection.get("password"):
-        journey.say(Level.WARN, PROVIDER, provider.refuses_passwords, providers.USE_OAUTH, "password")

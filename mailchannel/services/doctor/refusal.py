@@ -2,47 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
-
-from django.conf import settings
+from urllib.parse import urlsplit
 
 from mailchannel.network.certificate import Certificate, Prelude, presented
 from mailchannel.network.faults import ENTER_AGAIN
-from mailchannel.network.guard import GuardError, resolve
-from mailchannel.network.sights import Step
+from mailchannel.network.graph_client import CLOUDS, base_url
+from mailchannel.network.guard import GuardError
+from mailchannel.network.sights import HTTPS, Step, steps
+from mailchannel.network.way import Way
 from mailchannel.services import providers
 from mailchannel.services.doctor import remedies
 
 LOOK_SECONDS = 3.0  # on top of the test, for looking at a certificate that was refused
 
+#: Protocols spoken over the web → their address, from the settings.
+WEB_ADDRESSES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "graph": lambda stored: base_url(str(stored.get("endpoint") or CLOUDS[0][0])),
+    "ews": lambda stored: str(stored.get("url", "")).strip(),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a test went."""
+    """Where a test went. `encryption` is HTTPS where a mailbox is reached over the web."""
 
     protocol: str
     host: str
     port: int
     encryption: str
-    timeout: float
+    way: Way
     prelude: Prelude
 
     @classmethod
-    def of(cls, protocol: str, stored: Mapping[str, Any], timeout: float, prelude: Prelude) -> Self:
+    def of(cls, protocol: str, stored: Mapping[str, Any], way: Way, prelude: Prelude) -> Self:
+        if protocol in WEB_ADDRESSES:
+            return cls(protocol, *_place(WEB_ADDRESSES[protocol](stored)), HTTPS, way, prelude)
         encryption = str(stored.get("encryption") or providers.usual_encryption(protocol))
         port = stored.get("port") or providers.usual_port(protocol, encryption)
-        return cls(protocol, str(stored.get("host", "")), int(port or 0), encryption, timeout, prelude)
+        return cls(protocol, str(stored.get("host", "")), int(port or 0), encryption, way, prelude)
 
     def certificate(self) -> Certificate | None:
         """The one we did not trust. Looking it up goes through the same guard as every other connection."""
-        timeout = min(self.timeout, LOOK_SECONDS)
+        way = self.way.within(LOOK_SECONDS)
         try:
-            target = resolve(self.host, self.port, timeout=timeout, allow_private=settings.ALLOW_PRIVATE_HOSTS)
+            target = way.resolve(self.host, self.port)
         except GuardError:
             return None
-        return presented(target, timeout=timeout, prelude=self.prelude if self.encryption == "starttls" else None)
+        return presented(target, way, prelude=self.prelude if self.encryption == "starttls" else None)
+
+    @property
+    def way_in(self) -> tuple[Step, ...]:
+        """The steps up to being signed in, or up to an open mailbox over the web."""
+        return (Step.TOKEN, *steps(self.encryption)) if self.way.token else steps(self.encryption)
+
+
+def _place(url: str) -> tuple[str, int]:
+    """Host and port. Empty where it is no address."""
+    try:
+        where = urlsplit(url)
+        return where.hostname or "", where.port or 443
+    except ValueError:
+        return "", 443
 
 
 def why(text: str, server: Server, step: str) -> str:

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from django.conf import settings
-
 from mailchannel.network.certificate import smtp_prelude
-from mailchannel.network.sights import Watched, steps
+from mailchannel.network.sights import HTTPS, Watched
 from mailchannel.senders import SENDERS, SendError
+from mailchannel.services.doctor.beforehand import admitted, warn_of_provider
 from mailchannel.services.doctor.findings import Candidate, Finding, Level, Report
 from mailchannel.services.doctor.journey import Journey
 from mailchannel.services.doctor.refusal import Server, advice, why
+from mailchannel.services.leaving import lacking
 
 PART = "Sending answers"
 CONNECTION, HANDING_OVER = "Connection", "Handing over"
 NOT_SENT = "No mail was sent. Whether the server takes mail from this address shows with the first answer."
 
 
-def look(candidate: Candidate, timeout: float, say: Report) -> None:
-    if not candidate.sending.get("host"):
-        missing = "Sending is not set up."
-        say(Finding(Level.WARN, missing, "Answers cannot leave until it is.", "sending-host", PART))
+def look(candidate: Candidate, say: Report) -> None:
+    if missing := lacking(candidate.sending_protocol, candidate.sending):
+        field = f"sending-{missing.name}"
+        say(Finding(Level.WARN, "Sending is not set up.", "Answers cannot leave until it is.", field, PART))
         return
-    sender = SENDERS["smtp"](candidate.sending, timeout=timeout, allow_private=settings.ALLOW_PRIVATE_HOSTS)
-    server = Server.of("smtp", candidate.sending, timeout, smtp_prelude)
+    sender = SENDERS[candidate.sending_protocol](candidate.sending, candidate.sending_way)
+    server = Server.of(candidate.sending_protocol, candidate.sending, candidate.sending_way, smtp_prelude)
     watched = isinstance(sender, Watched)
-    way = steps(server.encryption) if watched else (CONNECTION,)
+    way = server.way_in if watched else (CONNECTION,)
     journey = Journey(PART, (*way, HANDING_OVER), say, field_prefix="sending-")
+    if server.encryption == HTTPS:
+        warn_of_provider(server, candidate.sending, journey)
+    if watched and not admitted(server, journey):
+        return
     if isinstance(sender, Watched):
         sender.watch(journey.see)
     try:

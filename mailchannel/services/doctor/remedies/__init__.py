@@ -9,9 +9,10 @@ from mailchannel.services.doctor.remedies.mail import MAIL
 from mailchannel.services.doctor.remedies.remedy import Remedy
 from mailchannel.services.doctor.remedies.sign_in import SIGN_IN
 from mailchannel.services.doctor.remedies.way import WAY
+from mailchannel.services.doctor.remedies.web import WEB
 
 #: The first one that fits is told, so those that say more stand before those that say less.
-REMEDIES: Final = (*WAY, *SIGN_IN, *MAIL)
+REMEDIES: Final = (*WAY, *WEB, *SIGN_IN, *MAIL)
 LONGEST = 1_000  # characters that are looked at
 
 _PATTERNS: Final = [(re.compile("|".join(each.said), re.IGNORECASE), each) for each in REMEDIES]

@@ -15,7 +15,13 @@ MAIL: Final = (
     ),
     Remedy(
         "mailbox_full",
-        (r"\[OVERQUOTA\]", r"\b[45]\.2\.2\b", r"quota exceeded", r"mailbox (?:is )?full"),
+        (
+            r"\[OVERQUOTA\]",
+            r"\b[45]\.2\.2\b",
+            r"quota exceeded",
+            r"mailbox (?:is )?full",
+            r"the mailbox (?:\S{1,100}|of whoever signed in) is full",
+        ),
         "The mailbox is full.",
         "Make room in it or have its limit raised: a full mailbox takes no new mail either.",
     ),

@@ -54,6 +54,17 @@ SIGN_IN: Final = (
         "Switch IMAP access on in the mailbox's settings, or have its administrator do it.",
     ),
     Remedy(
+        "pop3_disabled",
+        (
+            r"POP3? (?:access |use )?(?:is |has been )?(?:disabled|not enabled)",
+            r"not enabled for POP",
+            r"POP3? (?:protocol )?(?:is )?disabled",
+            r"enable POP",
+        ),
+        "Reading by POP3 is switched off for this mailbox.",
+        "Switch POP access on in the mailbox's settings, or have its administrator do it.",
+    ),
+    Remedy(
         "password_expired",
         (r"\[EXPIRED\]", r"password (?:has )?expired"),
         "The password is too old.",
@@ -92,6 +103,7 @@ SIGN_IN: Final = (
         (
             r"\[UNAVAILABLE\]",
             r"\[SERVERBUG\]",
+            r"\[SYS/TEMP\]",
             r"\b4\.3\.[0-9]\b",
             r"temporary authentication failure",
             r"internal (?:server )?error",
@@ -101,9 +113,15 @@ SIGN_IN: Final = (
     ),
     Remedy(
         "in_use",
-        (r"\[INUSE\]",),
+        (r"\[IN-?USE\]",),
         "Another program holds the mailbox.",
         "Wait: it is tried again by itself. If it stays, find the program that keeps it open.",
+    ),
+    Remedy(
+        "too_often",
+        (r"\[LOGIN-DELAY\]",),
+        "The server lets nobody in so often.",
+        "Fetch less often. It is tried again by itself.",
     ),
     Remedy(
         "contact_admin",
@@ -132,7 +150,7 @@ SIGN_IN: Final = (
     ),
     Remedy(
         "credentials",
-        (r"\[AUTHENTICATIONFAILED\]", r"did not accept user name and password", r"\b535\b"),
+        (r"\[AUTHENTICATIONFAILED\]", r"\[AUTH\]", r"did not accept user name and password", r"\b535\b"),
         "User name or password is wrong.",
         "Enter user name and password again. If they are right, look whether the provider wants an app password.",
     ),

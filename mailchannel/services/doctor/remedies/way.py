@@ -62,15 +62,16 @@ WAY: Final = (
         "certificate_self_signed",
         (r"certificate of \S+ is self-signed",),
         "The server vouches for itself.",
-        "Install a certificate from a known authority on the mail server, or let this installation trust it: "
-        "SSL_CERT_FILE names a file of authorities.",
+        "Install a certificate from a known authority on the mail server, or let us trust this one: paste it under "
+        "“Certificates to trust”. For all mail servers at once, SSL_CERT_FILE names a file of authorities.",
     ),
     Remedy(
         "certificate_authority",
         (r"certificate of \S+ was issued by an authority this machine does not trust",),
         "The authority that signed it is not known here.",
-        "If it is your company's own, put its certificate into the file SSL_CERT_FILE names. If it is a public one, "
-        "the mail server does not send the certificate in between: have its chain completed.",
+        "If it is your company's own authority, paste its certificate under “Certificates to trust”, or put it into "
+        "the file SSL_CERT_FILE names. If it is a public one, the mail server does not send the certificate in "
+        "between: have its chain completed.",
     ),
     Remedy(
         "certificate_name",
