@@ -160,8 +160,10 @@ def _place(server: MailServer, mail: InboundMail) -> str:
         return "back in the inbox; waits for the next fetch"
     if mail.retry_at:
         return "put back, but the last fetch did not find it in the inbox"
+    if mail.remote == Remote.DELETED:
+        return "only here: it was deleted on the mail server after an earlier judgement"
     if mail.remote == Remote.PENDING:
-        return f"in {mail.folder}, to be moved"
+        return f"in {mail.folder}, to be filed"
     if not mail.folder or not trouble.has_fail_folder(server):
         return "only here"
     return f"left in {mail.folder}" if mail.remote == Remote.KEPT else f"in {mail.folder}, which was renumbered"

@@ -1,6 +1,7 @@
-"""Second step: which folders are read, from when on, and where mail goes afterwards.
+"""Second step: which folders are read, from when on, and what becomes of mail afterwards.
 
-Folders are ticked in the live list, or typed where there is none. Mail is left in place where no folder is stored.
+Folders are ticked in the live list, or typed where there is none. A folder mail is moved to is stored only where mail
+is to be moved.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.utils import timezone
@@ -16,7 +17,8 @@ from django.utils import timezone
 from mailchannel.admin.folder_fields import FolderField, StartField
 from mailchannel.admin.step import Group, Section, Step
 from mailchannel.models import FolderMapping
-from mailchannel.services import validation
+from mailchannel.services import after, validation
+from mailchannel.services.after import Action
 from mailchannel.services.check import Finding
 from mailchannel.services.doctor.folders import ODD_SOURCES
 from mailchannel.services.mailbox_folders import Listing
@@ -28,6 +30,14 @@ LISTS = {
     Role.SOURCE: "Folder names, one a line.",
     Role.NEVER_READ: "A safeguard: these cannot be added to the folders to read.",
 }
+AFTER: Final = "after-"
+AFTERWARDS: Final = "What becomes of mail afterwards?"
+ONLY_SETTLED: Final = "Done when a mail is stored here and settled. A change counts for mail that comes in later."
+AFTER_FIELDS: Final = (
+    *("after-processed", "success"),
+    *("after-ignored", "exclusion"),
+    *("after-failed", "fail"),
+)
 #: Offered as long as nothing is stored.
 PROPOSED = {Role.SOURCE: ["INBOX"], Role.SUCCESS: ["Processed"], Role.FAIL: ["Failed"], Role.EXCLUSION: ["Ignored"]}
 
@@ -67,9 +77,12 @@ class FoldersStep(Step):
     )
 
     def groups(self) -> Sequence[Group]:
-        return (Group("trouble-", "trouble", TROUBLE_SPECS),) if self.has_folders else ()
+        afterwards = Group(AFTER, "after", after.specs_of(self.instance.protocol))
+        trouble = Group("trouble-", "trouble", TROUBLE_SPECS)
+        return (afterwards, trouble) if self.has_folders else (afterwards,) if afterwards.specs else ()
 
     def build(self) -> None:
+        self.show_what_is_done()
         self.add_folders()
         start = self.fields["sync_start"]
         start.required = self.instance.published_at is not None
@@ -86,12 +99,12 @@ class FoldersStep(Step):
         yield Section("From when on?", self.bound(("sync_start",)))
         if self.has_folders:
             yield Section(
-                "Where does mail go afterwards?",
-                self.bound(("after_success", "success", "after_exclusion", "exclusion", "fail")),
-                "Mail is moved or left where it is, never deleted.",
-                partial="admin/mailchannel/_folder_creation.html",
+                AFTERWARDS, self.bound(AFTER_FIELDS), ONLY_SETTLED, partial="admin/mailchannel/_afterwards.html"
             )
             yield Section("And mail that cannot be processed?", self.bound(f"trouble-{s.name}" for s in TROUBLE_SPECS))
+        elif after.specs_of(self.instance.protocol):
+            text = f"{ONLY_SETTLED} Failed and refused mail stays in the mailbox."
+            yield Section(AFTERWARDS, self.bound(AFTER_FIELDS), text, partial="admin/mailchannel/_afterwards.html")
 
     def save_rows(self) -> None:
         self.save_folders()
@@ -113,8 +126,6 @@ class FoldersStep(Step):
                 check=partial(validation.each, validation.folder_name),
             )
         for target in validation.TARGETS:
-            if target in validation.MAY_STAY:
-                self._add_choice(target, move=bool(chosen[target]))
             self.fields[target] = forms.CharField(
                 label=Role(target).label,
                 required=not self._stays(target),
@@ -124,17 +135,34 @@ class FoldersStep(Step):
                 widget=forms.TextInput(attrs={"list": "mailbox-folders", "autocomplete": "off", "spellcheck": "false"}),
             )
 
-    def _add_choice(self, target: str, *, move: bool) -> None:
-        self.fields[f"after_{target}"] = forms.ChoiceField(
-            label=f"{validation.TARGETS[target].capitalize()} mail",
-            choices=(("move", "Move it to a folder"), ("leave", "Leave it where it is")),
-            initial="move" if move else "leave",
-            required=False,
-        )
+    def show_what_is_done(self) -> None:
+        """Rather than what is stored: what the protocol can do, and where mail should be moved to a folder of which
+        none is stored, that it stays. Before any folder is stored, folders are proposed.
+        """
+        shown = after.in_force(self.instance)
+        if self.instance.pk and self.instance.folders.exists():
+            shown = {ended: deed.action.value for ended, deed in after.deeds(self.instance).items()}
+        for ended, action in shown.items():
+            if field := self.fields.get(AFTER + ended):
+                field.initial = action
+
+    def _action(self, ended: str) -> str:
+        """As typed."""
+        field = self.fields.get(AFTER + ended)
+        return str(self.data.get(AFTER + ended) or field.initial) if field else ""
 
     def _stays(self, target: str) -> bool:
-        choice = self.fields.get(f"after_{target}")
-        return choice is not None and (self.data.get(f"after_{target}") or choice.initial) == "leave"
+        return self._action(validation.TARGETS[target]) != Action.MOVE
+
+    @property
+    def warns_of_deleting(self) -> str:
+        return after.DELETED_FOR_GOOD
+
+    @property
+    def cannot_delete(self) -> str:
+        """In words, once the mail server was asked; empty as long as mail is not to be deleted."""
+        wanted = Action.DELETE in {self._action(ended) for ended in validation.TARGETS.values()}
+        return after.CANNOT_DELETE if wanted and not self.listing.can_remove else ""
 
     def targets(self) -> dict[str, str]:
         """Role → folder mail is moved to, as typed; empty where it stays."""
