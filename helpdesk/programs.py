@@ -37,11 +37,17 @@ class DemoPorts:
 
 
 def programs(web: Address, demo_ports: DemoPorts | None) -> list[Program]:
-    """Web and worker, and before them the demo mailbox if wanted."""
+    """Web, worker and watcher, what listens for mail servers if wanted, and before them the demo mailbox."""
     # Links in mails must lead to where this start listens, unless somebody has decided otherwise.
     env = {**os.environ, "PUBLIC_URL": os.environ.get("PUBLIC_URL") or web.url}
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-    wanted = [Program("web", _gunicorn(web), env), Program("worker", [*manage, "qcluster"], env)]
+    wanted = [
+        Program("web", _gunicorn(web), env),
+        Program("worker", [*manage, "qcluster"], env),
+        Program("watcher", [*manage, "watch_mail"], env),
+    ]
+    if settings.SMTP_LISTEN or settings.LMTP_LISTEN:
+        wanted.append(Program("mail listener", [*manage, "listen_mail"], env))
     if demo_ports:
         ports = ["--imap-port", str(demo_ports.imap), "--smtp-port", str(demo_ports.smtp)]
         wanted.insert(0, Program("demo mailbox", [*manage, "demo_mailbox", *ports], env))
