@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from helpdesk import environment as env
 from mailchannel.parsing.limits import DEEPEST, Limits
+from mailchannel.smtp_in.places import Place, place
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -53,6 +54,7 @@ INSTALLED_APPS = [
     "helpdesk",
 ]
 MIDDLEWARE = [
+    "mailchannel.webhooks.doorway.Doorway",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -115,12 +117,12 @@ def _encryption_keys() -> list[str]:
             "FIELD_ENCRYPTION_KEYS is not set: passwords of mailboxes are stored encrypted and need a key. "
             'Make one with: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
         )
-    for place, key in enumerate(keys, start=1):
+    for number, key in enumerate(keys, start=1):
         try:
             Fernet(key)
         except ValueError:
             raise ImproperlyConfigured(
-                f"FIELD_ENCRYPTION_KEYS: key {place} is not a Fernet key (32 bytes, url-safe base64)."
+                f"FIELD_ENCRYPTION_KEYS: key {number} is not a Fernet key (32 bytes, url-safe base64)."
             ) from None
     return keys
 
@@ -215,6 +217,30 @@ MAIL_LIMITS = env.amounts(
     largest={"depth": DEEPEST},
 )
 
+#: Domain of the addresses that mail is forwarded to; left empty it is the host of PUBLIC_URL.
+INBOUND_DOMAIN = env.text("INBOUND_DOMAIN").lower()
+
+
+def _place(name: str, value: str) -> Place | None:
+    try:
+        return place(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} {error}") from None
+
+
+def _readable(name: str, value: str) -> str:
+    if value and not Path(value).is_file():
+        raise ImproperlyConfigured(f"{name}: there is no file {value}.")
+    return value
+
+
+#: Where mail servers hand mail to us; left empty nobody listens there.
+SMTP_LISTEN = _place("HELPDESK_SMTP_LISTEN", env.text("HELPDESK_SMTP_LISTEN"))
+LMTP_LISTEN = _place("HELPDESK_LMTP_LISTEN", env.text("HELPDESK_LMTP_LISTEN"))
+#: Files (PEM). With them encryption is offered there (STARTTLS).
+SMTP_CERTIFICATE = _readable("HELPDESK_SMTP_CERTIFICATE", env.text("HELPDESK_SMTP_CERTIFICATE"))
+SMTP_KEY = _readable("HELPDESK_SMTP_KEY", env.text("HELPDESK_SMTP_KEY"))
+SMTP_CONNECTIONS = env.number("HELPDESK_SMTP_CONNECTIONS", 20, minimum=1)
 #: Days after which the original bytes of a settled mail are removed; 0: never.
 KEEP_RAW_MAIL_DAYS = env.number("KEEP_RAW_MAIL_DAYS", 0, minimum=0, maximum=36_500)
 

@@ -6,17 +6,19 @@ from mailchannel.models import MailServer
 from mailchannel.services import debug, outbox, retention, schedule, self_test
 from mailchannel.services.fetch import fetch
 from mailchannel.services.settle import settle_all
+from mailchannel.services.sign_in import forecast
+from mailchannel.services.watching import calls
 
 
 def tick() -> int:
     """Once a minute: hand out due fetches, mails and tests, and settle what a dead process left."""
-    for server_id in schedule.claim_due():
-        schedule.fetch_soon(server_id)
+    schedule.hand_out_fetches()
     for outbound_id in outbox.due_mails():
         schedule.send_soon(outbound_id)
     for server_id in self_test.claim_due():
         schedule.test_soon(server_id)
     self_test.remind_of_old_secrets()
+    forecast.remind()
     debug.forget_old()
     return sum(settle_all().values())
 
@@ -24,6 +26,10 @@ def tick() -> int:
 def fetch_server(server_id: int) -> int:
     server = MailServer.objects.filter(pk=server_id, status__in=MailServer.LIVE).first()
     return fetch(server).fetched if server else 0
+
+
+def follow(server_id: int) -> int:
+    return calls.follow(server_id)
 
 
 def test_server(server_id: int) -> bool:

@@ -158,6 +158,17 @@ BROKEN: dict[str, Broken] = {
         "sync_start_0", "Ignore mail before", lambda s: s.update(sync_start=timezone.now() + timedelta(days=2))
     ),
     "years of old mail": Broken("sync_start_0", "Ignore mail before", _columns(sync_start=datetime(2011, 1, 1, tzinfo=UTC))),
+    "moved without a folder": Broken(
+        "after-ignored",
+        "no folder is chosen",
+        _both(_columns(after={"ignored": "move"}), lambda s: s.folders.filter(role="exclusion").delete()),
+    ),
+    "folder nothing goes to": Broken("after-processed", "Processed", _columns(after={"processed": "mark_read"})),
+    "deleted for good": Broken("after-processed", "the only original", _columns(after={"processed": "delete"})),
+    "failed mail deleted": Broken("after-failed", "Failed and refused mail", _columns(after={"failed": "delete"})),
+    "limit of a folder nothing goes to": Broken(
+        "trouble-stop_after", "Stop fetching", _columns(after={"failed": "leave"}, trouble={"stop_after": 5})
+    ),
     "limit that never counts": Broken(
         "trouble-stop_after", "Stop fetching", _columns(trouble={"move_failed": False, "stop_after": 5})
     ),

@@ -40,6 +40,7 @@ ROLES = {
     "mailchannel.migrations.0002_roles": "add_groups",
     "mailchannel.migrations.0004_defaults_for_roles": "grant",
     "mailchannel.migrations.0007_routing_for_roles": "grant",
+    "mailchannel.migrations.0009_roles_for_proxies": "grant",
 }
 
 

@@ -18,6 +18,10 @@ from mailchannel.services import vault
 TYPE_AGAIN = (
     "Type it again: server, port, encryption or user name changed, and a stored password is never sent somewhere else."
 )
+EXPOSED = (
+    "Type it again: on the way that was chosen others than before could read it, and a stored password is never put at "
+    "risk."
+)
 SENDING_PASSWORD = f"{vault.SENDING}password"
 
 
@@ -38,12 +42,15 @@ class TwoAccounts(Step):
             )
 
     def add_same_account(self) -> None:
-        if {"username", "password"} <= self.fields.keys():
+        if {"username", "password", "sending-username", "sending-password"} <= self.fields.keys():
             self.fields["same_account"] = forms.BooleanField(
                 label="Sign in with the same user name and password as for reading",
                 required=False,
                 initial=self._is_same_account(),
             )
+            if not self.is_bound or "same_account" in self.data:
+                for name in ("sending-username", "sending-password"):
+                    self.fields[name].required = False
 
     def reading(self) -> Group:
         raise NotImplementedError
@@ -75,29 +82,35 @@ class TwoAccounts(Step):
         before, now = self.before[group.column], self.collected(group)
         return any(before[name] != now[name] for name in vault.ADDRESSING if name in now)
 
-    def typed_secret(self) -> bool:
-        """Somebody typed a secret for reading."""
-        return any(isinstance(self.fields[n], SecretField) and n in self.changed_data for n in self._reading_names())
-
-    def _reading_names(self) -> list[str]:
-        return [self.reading().name(spec) for spec in self.reading().specs]
+    def exposed(self) -> bool:
+        """On the way that was typed, others than before could read what is stored."""
+        before = {name: getattr(self.instance, name) for name in vault.ON_THE_WAY}
+        after = {name: self.cleaned_data.get(name, stored) for name, stored in before.items()}
+        plain = "none" in (self.cleaned_data.get(f"{side}encryption") for side in ("", "sending-"))
+        return vault.exposes(before, after, plain=plain)
 
     def _ask_again(self) -> None:
         same = bool(self.cleaned_data.get("same_account"))
         newly_same = same and not self["same_account"].initial
         if self.moved(self.reading()) or "protocol" in self.changed_data:
-            self._require_typed(self.reading())
+            self.require_typed(self.reading())
         if same and (newly_same or self.moved(self.sending())):
-            self._require_typed(self.reading())
+            self.require_typed(self.reading())
         elif self.cleaned_data.get("sending-username") and self.moved(self.sending()):
-            self._require_typed(self.sending())
+            self.require_typed(self.sending())
+        if self.exposed():
+            in_use = bool(self.cleaned_data.get("sending-username")) and not same
+            for group in self.groups():
+                if group.column != "sending" or in_use:
+                    self.require_typed(group, EXPOSED)
 
-    def _require_typed(self, group: Group) -> None:
+    def require_typed(self, group: Group, text: str = TYPE_AGAIN) -> None:
+        """Secrets of the group that are stored have to be given again."""
         for name in map(group.name, group.specs):
             field = self.fields[name]
             kept = isinstance(field, SecretField) and field.stored and not self.cleaned_data.get(name)
             if kept and name not in self.errors:
-                self.add_error(name, TYPE_AGAIN)
+                self.add_error(name, text)
 
     def _is_same_account(self) -> bool:
         stored = self.instance

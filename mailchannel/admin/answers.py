@@ -12,6 +12,7 @@ from mailchannel.admin.step import Group, Section, Step
 from mailchannel.compose.confirmation import CONFIRMATION_SPECS, filled_in
 from mailchannel.compose.headers import tagged
 from mailchannel.services import notices, system_mail
+from mailchannel.services.leaving import can_send
 
 TEXT: Final = next(spec for spec in CONFIRMATION_SPECS if spec.name == "confirmation_text")
 SAMPLE: Final[Mapping[str, str]] = {"number": "HD-1041", "title": "Printer on fire", "name": "Ann Weber"}
@@ -73,7 +74,7 @@ class AnswersStep(Step):
 
     @property
     def can_send(self) -> bool:
-        return bool(self.instance.sending.get("host"))
+        return can_send(self.instance)
 
     def preview(self) -> Preview:
         """The confirmation as it stands in the form, with sample values."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from copy import copy
 from functools import partial
 from typing import Any
@@ -12,41 +12,48 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.http import QueryDict
+from django.utils import timezone
 
-from mailchannel.admin import presets
-from mailchannel.admin.accounts import TwoAccounts
-from mailchannel.admin.fields import LinesField
+from mailchannel.admin.fields import LinesField, UnlessField
 from mailchannel.admin.presets import ProviderField
-from mailchannel.admin.step import Group, Section, Step
-from mailchannel.models import Alias, MailServer
-from mailchannel.senders import SENDERS
-from mailchannel.services import alert_settings, check, providers, validation, vault
+from mailchannel.admin.step import Section, Step
+from mailchannel.admin.two_ways import OAUTH, READING, SENDING, TwoWays
+from mailchannel.kernel.specs import FieldSpec, Kind
+from mailchannel.models import Alias, MailServer, Proxy
+from mailchannel.services import alert_settings, audit, authorities, check, providers, validation
+from mailchannel.services.lint import cloud
 from mailchannel.services.providers import Provider
 from mailchannel.services.readiness import PERSONAL_ADDRESS
-from mailchannel.transports import TRANSPORTS
+from mailchannel.services.sign_in import consents
 
 OAUTH_IS_SAFER = (
     "Where the provider offers OAuth, prefer it to a password: no password is stored here then, and the right to read "
     "can be taken back at any time."
 )
+#: Settings of a protocol that say where its server is; the others say who signs in.
+PLACES = ("host", "port", "encryption", "url", "endpoint", "mailbox", "impersonate")
+#: Of an application, what hardly anybody has to change.
+RARE = ("authorization_url", "token_url", "scopes", "refresh_token")
+ON_THE_WAY = ("proxy", "authorities", "verify_certificate")
 WHEN = ("fetch_every_minutes", "skip_times", "timeout_ms", "max_tries", "cool_off_minutes")
 
 
-class ConnectionStep(TwoAccounts):
+class ConnectionStep(TwoWays):
     slug = "connection"
     title = "Connection"
-    refreshing = "protocol"
 
     class Meta(Step.Meta):
-        fields = ("name", "address", "reply_to", "protocol", *WHEN)
+        ways = ("protocol", "auth", "sending_protocol", "sending_auth")
+        fields = ("name", "address", "reply_to", *ways, *WHEN, *ON_THE_WAY)
         widgets = {
             "address": forms.TextInput(attrs={"inputmode": "email", "autocomplete": "off", "spellcheck": "false"}),
             "reply_to": forms.TextInput(attrs={"inputmode": "email", "autocomplete": "off", "spellcheck": "false"}),
         }
-        help_texts = {"reply_to": "Where customers' answers should go. Left empty: the mail address."}
+        help_texts = {
+            "reply_to": "Where customers' answers should go. Left empty: the mail address.",
+            "authorities": "Certificates (PEM) of authorities trusted for this mail server besides the usual ones.",
+        }
 
-    protocol = forms.ChoiceField(label="Protocol")
     provider = ProviderField()
     fetch_every_minutes = forms.IntegerField(
         label="Fetch every (minutes)", min_value=1, max_value=1440, help_text="1 is nearly at once; 1,440 is a day."
@@ -66,24 +73,26 @@ class ConnectionStep(TwoAccounts):
     cool_off_minutes = forms.IntegerField(
         label="Then rest (minutes)", min_value=0, max_value=1440, help_text="0 to 1,440; then the tries begin anew."
     )
+    verify_certificate = UnlessField(
+        label="Do not check the server's certificate",
+        help_text="Whoever is on the way can then read the password and all mail. Trust its authority instead.",
+    )
     skip_times = LinesField(required=False, commas=True, rows=1, label="Not between")
 
-    def groups(self) -> Sequence[Group]:
-        return self.reading(), self.sending()
-
-    def reading(self) -> Group:
-        return Group("", "connection", TRANSPORTS[self._protocol()].fields)
-
-    def sending(self) -> Group:
-        return Group("sending-", "sending", SENDERS["smtp"].fields, vault.SENDING)
-
     def build(self) -> None:
-        protocol = self.fields["protocol"]
-        assert isinstance(protocol, forms.ChoiceField)  # noqa: S101 - declared above
-        protocol.choices = [(each.key, each.label) for each in TRANSPORTS]
+        self.add_choices()
+        self.add_defaults()
         self.fields["skip_times"].help_text = f"{settings.TIME_ZONE}. Several: 02:00-04:00, 23:30-00:30"
-        for spec in self.sending().specs:
-            self.fields[self.sending().name(spec)].label = f"Sending {spec.label.lower()}"
+        for group in self.groups():
+            if group.prefix.startswith(SENDING):
+                for spec in group.specs:
+                    self.fields[group.name(spec)].label = self._sending_label(spec)
+        for name in ("oauth-secret_expires", "sending-oauth-secret_expires"):
+            if name in self.fields:
+                self.fields[name].widget = forms.DateInput(attrs={"type": "date"})
+        self.add_on_the_way()
+        self.show_what_is_asked_for()
+        self.share_places()
         self.add_login_name()
         self.add_same_account()
         self.add_provider()
@@ -99,18 +108,38 @@ class ConnectionStep(TwoAccounts):
         )
 
     def add_provider(self) -> None:
-        """Also puts the defaults in, if it was their button that was pressed."""
-        self.kept: list[forms.BoundField] = []
-        protocols = {"": self._protocol(), self.sending().prefix: "smtp"}
-        if isinstance(self.data, QueryDict):
-            self.data, kept = presets.filled(self.data, protocols)
-            self.kept = self.bound(kept)
-        for prefix, protocol in protocols.items():
+        for prefix, name in ((READING, "protocol"), (SENDING, "sending_protocol")):
             if f"{prefix}encryption" in self.fields:
-                ports = json.dumps(dict(providers.USUAL_PORTS.get(protocol, {})))
+                ports = json.dumps(dict(providers.USUAL_PORTS.get(self.chosen(name), {})))
                 attributes = {"data-ports": ports, "data-port-of": f"id_{prefix}port"}
                 self.fields[f"{prefix}encryption"].widget.attrs.update(attributes)
+        if not {"host", "sending-host"} & self.fields.keys():
+            del self.fields["provider"]
+            return
         self.fields["provider"].initial = self._recognised().key
+
+    @property
+    def typed_over(self) -> list[forms.BoundField]:
+        """What the defaults were not put over, because a person had typed it."""
+        return self.bound(self.kept)
+
+    @property
+    def warnings(self) -> list[str]:
+        """About the way in that was chosen."""
+        urls = {name: str(self[name].value() or "") for name in ("url", "sending-url") if name in self.fields}
+        found = [cloud.warning(url, timezone.localdate()) for url in urls.values()]
+        return [text for text in dict.fromkeys(found) if text]
+
+    @property
+    def redirect_url(self) -> str:
+        return consents.redirect_url()
+
+    def add_on_the_way(self) -> None:
+        proxies = self.fields["proxy"]
+        assert isinstance(proxies, forms.ModelChoiceField)  # noqa: S101 - what Django makes of a foreign key
+        proxies.empty_label = "None: we connect directly"
+        if not Proxy.objects.exists():
+            del self.fields["proxy"]
 
     @property
     def chosen_provider(self) -> Provider:
@@ -131,32 +160,61 @@ class ConnectionStep(TwoAccounts):
         Alias.objects.bulk_create(Alias(server=server, address=address) for address in self.cleaned_data["aliases"])
 
     def sections(self) -> Iterator[Section]:
-        names = [self.reading().name(spec) for spec in self.reading().specs]
-        where = [name for name in names if name in ("host", "port", "encryption")]
+        where, account = self._names(READING)
+        sending, sender = self._names(SENDING)
         yield Section("Which mailbox is it?", self.bound(("name", "address", "aliases", "reply_to", "protocol")))
-        yield Section("How do we reach it?", self.bound(where), partial="admin/mailchannel/_provider.html")
-        account = ["login_is_address", *(name for name in names if name not in where)]
-        yield Section("Sign in", self.bound(account), OAUTH_IS_SAFER)
-        yield Section("How do we send answers?", self.bound(self._sending_names()))
+        if where:
+            yield Section("How do we reach it?", self.bound(where), partial="admin/mailchannel/_provider.html")
+        if not self.is_brought:
+            with_password = self.chosen("auth") == MailServer.Auth.PASSWORD
+            yield Section(
+                "Sign in",
+                self.bound(("auth", "login_is_address", *account, *self._application(READING))),
+                OAUTH_IS_SAFER if with_password else "",
+                partial="" if with_password else "admin/mailchannel/_application.html",
+                rare=self.bound(self._application(READING, rare=True)),
+            )
+        else:
+            yield Section("How does mail get here?", self.bound(account))
+        own = ("own_application", *self._application(SENDING))
+        yield Section(
+            "How do we send answers?",
+            # The switch stands before the fields it makes needless.
+            self.bound(("sending_protocol", *sending, "sending_auth", "same_account", *sender, *own)),
+            rare=self.bound(self._application(SENDING, rare=True)),
+        )
         yield Section("When?", self.bound(WHEN))
+        yield Section("On the way there", self.bound(ON_THE_WAY))
 
     def clean(self) -> dict[str, Any]:
         self.check_with("name", self._own_name)
         self.check_with("address", _own_mailbox)
         self.check_with("reply_to", validation.address)
+        self.check_with("authorities", authorities.pem)
         self.check_with("skip_times", partial(validation.each, validation.skip_time))
         for name in ("host", "sending-host"):
             self.check_with(name, validation.host)
-        for prefix, protocol in (("", self._protocol()), (self.sending().prefix, "smtp")):
-            self._fill_port(prefix, protocol)
+        for prefix, name in ((READING, "protocol"), (SENDING, "sending_protocol")):
+            self._fill_port(prefix, self.chosen(name))
         self._keep_numbers()
         return super().clean()
 
     def candidate(self) -> check.Candidate:
         """What "Test connection" tries; only for a valid form."""
+        return check.stored(self.as_typed())
+
+    def as_typed(self) -> MailServer:
+        """The mail server with what stands in the form, not saved."""
         tried = copy(self.instance)
         self.store_groups(tried)
-        return check.stored(tried)
+        return tried
+
+    def _change(self, name: str) -> str:
+        """Nobody reads certificates as they are stored."""
+        if name != "authorities":
+            return super()._change(name)
+        before, after = (authorities.sentence(text) for text in (self[name].initial, self.cleaned_data[name]))
+        return f"certificates to trust: {audit.brief(before)} → {audit.brief(after)}"
 
     def _fill_port(self, prefix: str, protocol: str) -> None:
         """A port left empty is the one that belongs to the encryption."""
@@ -181,16 +239,21 @@ class ConnectionStep(TwoAccounts):
             raise ValidationError("Another mail server has this name already. Choose another one.")
         return name
 
-    def _sending_names(self) -> list[str]:
-        """Server first, then the account: the switch stands before the fields it makes needless."""
-        names = [self.sending().name(spec) for spec in self.sending().specs]
-        account = [name for name in names if name.endswith(("-username", "-password"))]
-        return [*(name for name in names if name not in account), "same_account", *account]
+    def _sending_label(self, spec: FieldSpec) -> str:
+        """Told apart from that of the same setting for reading."""
+        if spec.kind is not Kind.SWITCH and spec.name != "grant":
+            return f"Sending {spec.label[:1].lower()}{spec.label[1:]}"
+        return f"{spec.label} (for sending)" if spec.name in self.fields or spec.name == "grant" else spec.label
 
-    def _protocol(self) -> str:
-        typed = self.data.get(self.add_prefix("protocol")) if self.is_bound else ""
-        chosen = typed or self.instance.protocol
-        return chosen if chosen in TRANSPORTS else MailServer._meta.get_field("protocol").default
+    def _names(self, prefix: str) -> tuple[list[str], list[str]]:
+        """Fields that say where the server is, and those that say who signs in and how."""
+        group = self.sending() if prefix else self.reading()
+        places = [group.name(spec) for spec in group.specs if spec.name in PLACES]
+        return places, [group.name(spec) for spec in group.specs if spec.name not in PLACES]
+
+    def _application(self, prefix: str, *, rare: bool = False) -> list[str]:
+        groups = (group for group in self.applications() if group.prefix == f"{prefix}{OAUTH}")
+        return [group.name(spec) for group in groups for spec in group.specs if (spec.name in RARE) is rare]
 
 
 def _own_mailbox(text: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from mailchannel.kernel.specs import FieldSpec, Kind
 
@@ -48,6 +50,29 @@ class LinesField(forms.CharField):
         return not self.disabled and list(self.to_python(initial)) != self.to_python(data)
 
 
+class UnlessField(forms.BooleanField):
+    """A tick for not doing what is done by default: the value is the opposite of the tick."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return not value if isinstance(value, bool) else value
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return not data
+
+    def clean(self, value: Any) -> bool:
+        return not super().clean(value)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return not self.disabled and bool(initial) is not self.clean(data)
+
+    def said(self, value: Any) -> bool:
+        """As the label has it, for the history."""
+        return not value
+
+
 class ParagraphField(forms.CharField):
     """Text of several lines, with the line ends it is stored with: browsers send others."""
 
@@ -56,6 +81,20 @@ class ParagraphField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return super().has_changed(initial, self.to_python(data))
+
+
+class SuggestingInput(forms.TextInput):
+    """Free text, with some values to choose from."""
+
+    def __init__(self, choices: Sequence[tuple[str, str]]) -> None:
+        super().__init__(attrs={"autocomplete": "off", "spellcheck": "false"})
+        self.choices = choices
+
+    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
+        offered = f"{name}-offered"
+        shown = super().render(name, value, {**(attrs or {}), "list": offered}, renderer)
+        options = format_html_join("", '<option value="{}">{}</option>', self.choices)
+        return format_html('{}<datalist id="{}">{}</datalist>', shown, offered, options)
 
 
 class SecretInput(forms.PasswordInput):
@@ -110,7 +149,10 @@ def _left(shown: str) -> str:
 
 
 def _text(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:
-    return forms.CharField(max_length=500, validators=[_no_control_characters], **common)
+    field = forms.CharField(max_length=500, validators=[_no_control_characters], **common)
+    if spec.choices:
+        field.widget = SuggestingInput(spec.choices)
+    return field
 
 
 def _paragraph(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:

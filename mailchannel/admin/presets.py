@@ -8,13 +8,19 @@ from typing import Any, Final
 from django import forms
 from django.http import QueryDict
 
+from mailchannel.models import MailServer
+from mailchannel.senders import SENDERS
 from mailchannel.services import providers
 from mailchannel.services.providers import Endpoint, Provider
+from mailchannel.services.sign_in import specs as sign_in
+from mailchannel.services.sign_in.clouds import CLOUDS, clouds_of
+from mailchannel.transports import TRANSPORTS
 
 #: What the buttons send as `_refresh`: fill in what is empty, or also put it over what was typed.
 FILL: Final = "defaults"
 REPLACE: Final = "replace"
 KNOWN_HOSTS: Final = {each.host for provider in providers.PROVIDERS for each in provider.servers.values()}
+PASSWORD: Final = MailServer.Auth.PASSWORD.value
 
 
 class ProviderField(forms.ChoiceField):
@@ -29,9 +35,9 @@ class ProviderField(forms.ChoiceField):
         return False
 
 
-def filled(data: QueryDict, protocols: Mapping[str, str]) -> tuple[QueryDict, list[str]]:
+def filled(data: QueryDict) -> tuple[QueryDict, list[str]]:
     """The form as posted, with defaults where the button asked for them, and the names of fields that were typed and
-    therefore left alone. `protocols`: prefix of the fields → protocol spoken there.
+    therefore left alone.
     """
     asked = data.get("_refresh")
     if asked not in (FILL, REPLACE):
@@ -39,6 +45,7 @@ def filled(data: QueryDict, protocols: Mapping[str, str]) -> tuple[QueryDict, li
     provider = providers.BY_KEY.get(data.get("provider", ""), providers.BY_KEY[providers.OTHER])
     data = data.copy()
     kept: list[str] = []
+    protocols = {"": data.get("protocol", ""), "sending-": data.get("sending_protocol") or "smtp"}
     for prefix, endpoint, protocol in _endpoints(provider, protocols):
         typed = [] if asked == REPLACE else _typed(data, prefix, endpoint, protocol)
         kept += typed
@@ -47,7 +54,25 @@ def filled(data: QueryDict, protocols: Mapping[str, str]) -> tuple[QueryDict, li
                 data[f"{prefix}host"] = endpoint.host
             data[f"{prefix}port"] = str(providers.usual_port(protocol, endpoint.encryption) or "")
             data[f"{prefix}encryption"] = endpoint.encryption
+    _sign_in(data, provider)
     return data, kept
+
+
+def _sign_in(data: QueryDict, provider: Provider) -> None:
+    """A provider that lets nobody in with a password is signed in to by OAuth, each cloud at its own authority."""
+    if provider.refuses_passwords:
+        reading, sending = str(data.get("protocol", "")), str(data.get("sending_protocol", ""))
+        ways = {
+            "auth": TRANSPORTS[reading].auths if reading in TRANSPORTS else (),
+            "sending_auth": SENDERS[sending].auths if sending in SENDERS else (),
+        }
+        for name, auths in ways.items():
+            if data.get(name, PASSWORD) == PASSWORD and sign_in.MICROSOFT in auths:
+                data[name] = sign_in.MICROSOFT
+    clouds = [cloud for host in provider.hosts for cloud in clouds_of(f"outlook.{host}")]
+    authorities = [f"https://{cloud.login}" for cloud in CLOUDS]
+    if clouds and data.get("oauth-authority", authorities[0]) in authorities:
+        data["oauth-authority"] = f"https://{clouds[0].login}"
 
 
 def _endpoints(provider: Provider, protocols: Mapping[str, str]) -> Iterator[tuple[str, Endpoint, str]]:

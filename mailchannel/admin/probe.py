@@ -15,8 +15,11 @@ from mailchannel.models import MailDefaults, MailServer
 from mailchannel.services import audit, check, mailbox_folders
 from mailchannel.services.check import Candidate, Finding, Level
 from mailchannel.services.doctor.sending import PART as SENDING
+from mailchannel.services.leaving import is_set_up
 from mailchannel.services.spec_check import spec_problems
 
+#: Columns that decide whether a mailbox opens.
+WAY_IN = ("protocol", "auth", "connection", "oauth", "secrets", "proxy_id", "authorities", "verify_certificate")
 PER_MINUTE = 20  # looks a person may take: the form must not become a port scanner
 
 
@@ -61,8 +64,8 @@ def closed_mailbox(request: HttpRequest, form: ConnectionStep) -> Probe | None:
 def _in_force(form: ConnectionStep) -> bool:
     """A draft saved before may have changed the settings as well as what was just typed."""
     server, live = form.instance, form.instance.live
-    prepared = any(getattr(server, name) != getattr(live, name) for name in ("protocol", "connection", "secrets"))
-    typed = form.moved(form.reading()) or form.typed_secret() or "protocol" in form.changed_data
+    prepared = any(getattr(server, name) != getattr(live, name) for name in WAY_IN)
+    typed = form.moved(form.reading()) or bool(form.way_in & set(form.changed_data))
     return live.published_at is not None and not prepared and not typed
 
 
@@ -72,7 +75,7 @@ def _keeps_out(form: ConnectionStep, finding: Finding) -> bool:
 
 
 def list_folders(request: HttpRequest, form: FoldersStep) -> Probe:
-    if _too_often(request):
+    if too_often(request):
         return Probe(True, [_PATIENCE])
     form.listing = mailbox_folders.look(check.stored(form.instance))
     return Probe(True, form.listing.findings)
@@ -80,7 +83,7 @@ def list_folders(request: HttpRequest, form: FoldersStep) -> Probe:
 
 def create_folders(request: HttpRequest, form: FoldersStep) -> Probe:
     """Makes those that mail is to be moved to and lists the mailbox anew; `form.made` says what came of it."""
-    if _too_often(request):
+    if too_often(request):
         return Probe(True, [_PATIENCE])
     candidate = check.stored(form.instance)
     form.made = mailbox_folders.create(candidate, form.wanted())
@@ -93,7 +96,7 @@ def create_folders(request: HttpRequest, form: FoldersStep) -> Probe:
 
 def look_again(request: HttpRequest, server: MailServer) -> Probe:
     """The saved settings, tried as they stand."""
-    if _too_often(request):
+    if too_often(request):
         return Probe(True, [_PATIENCE])
     candidate = check.stored(server)
     _note(request, server, candidate)
@@ -108,7 +111,7 @@ def _tried(request: HttpRequest, form: ConnectionStep) -> Probe:
     candidate = _candidate(form)
     if isinstance(candidate, list):
         return Probe(True, candidate)
-    if _too_often(request):
+    if too_often(request):
         return Probe(True, [_PATIENCE])
     _note(request, form.instance, candidate)
     return Probe(True, check.check(candidate))
@@ -137,7 +140,8 @@ def _beside_fields(form: ConnectionStep, probe: Probe) -> Probe:
     return probe
 
 
-def _too_often(request: HttpRequest) -> bool:
+def too_often(request: HttpRequest) -> bool:
+    """Counts what this person has us connect to, whatever page asks."""
     key = f"mailchannel-probes-{request.user.pk}"
     cache.add(key, 0, timeout=60)
     try:
@@ -152,10 +156,12 @@ def _note(request: HttpRequest, server: MailServer, candidate: Candidate) -> Non
         return
     thing, new = (server.live, "") if server.pk else (MailDefaults.current(), " of a new mail server")
     where = f"{candidate.protocol} at {_place(candidate.connection)}"
-    if candidate.sending.get("host"):
-        where += f", smtp at {_place(candidate.sending)}"
+    if is_set_up(candidate.sending_protocol, candidate.sending):
+        where += f", {candidate.sending_protocol} at {_place(candidate.sending)}"
     audit.record(thing, by=request.user, message=f"Tested the connection{new}: {where}.")
 
 
 def _place(settings: Mapping[str, Any]) -> str:
-    return f"{settings.get('host', '')}, port {settings.get('port') or 'as usual'}"
+    if "host" not in settings:
+        return str(settings.get("url") or settings.get("endpoint") or "")
+    return f"{settings['host']}, port {settings.get('port') or 'as usual'}"

@@ -14,7 +14,8 @@ from mailchannel.mapping.properties import PROPERTIES
 from mailchannel.models import FolderMapping, MailServer
 from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
-from mailchannel.services import file_settings
+from mailchannel.services import after, file_settings, leaving
+from mailchannel.services.after import Action, Deed
 from mailchannel.services.lately import DAYS, MOST_COUNTED, Lately, lately
 from mailchannel.services.legible import legible
 from mailchannel.services.same_mailbox import readers
@@ -47,7 +48,7 @@ LEFT_OUT: Final = {
     "of our own": ("ignored.own_mail",),
     "received before": ("duplicate.",),
 }
-FILED: Final = {"moved": "moved", "kept": "left in place", "pending": "still to be moved"}
+FILED: Final = {"moved": "moved", "deleted": "deleted there", "kept": "left in place", "pending": "still to be filed"}
 SENT: Final = {"sent": "sent", "queued": "waiting", "failed": "not sent", "returned": "came back"}
 
 
@@ -178,20 +179,39 @@ def _files(server: MailServer) -> str:
 
 
 def _where(server: MailServer) -> str:
-    roles = {"processed": Role.SUCCESS, "ignored": Role.EXCLUSION, "failed and refused": Role.FAIL}
-    folders = {what: server.folder(role) for what, role in roles.items()}
-    moved = _listed([f"{what} mail moves to “{folder}”" for what, folder in folders.items() if folder])
-    stays = _listed([what for what, folder in folders.items() if not folder])
-    also = f" {stays.capitalize()} mail stays where it is." if stays else ""
-    return f"{moved[:1].upper()}{moved[1:]}{'.' if moved else ''}{also} Nothing is deleted.".lstrip()
+    """Each end in the order of its settings; what stays untouched comes last."""
+    if not after.specs_of(server.protocol):
+        return "It is brought to us and kept here."
+    deeds = after.deeds(server)
+    by_deed: dict[Deed, list[str]] = {}
+    for end, words in {"processed": "processed", "ignored": "ignored", "failed": "failed or refused"}.items():
+        by_deed.setdefault(deeds[end], []).append(words)
+    said = [_done(deed, _listed(mail)) for deed, mail in sorted(by_deed.items(), key=_weight)]
+    deleted = any(deed.action is Action.DELETE for deed in by_deed)
+    last = "Its original is kept here." if deleted else "Nothing is deleted."
+    return " ".join([*said, last])
+
+
+def _weight(entry: tuple[Deed, list[str]]) -> int:
+    return list(Action).index(entry[0].action)
+
+
+def _done(deed: Deed, mail: str) -> str:
+    words = {
+        Action.MOVE: f"moves to “{deed.folder}”",
+        Action.READ: "is marked as read and stays where it is",
+        Action.DELETE: "is deleted on the mail server",
+        Action.LEAVE: "stays where it is, untouched",
+    }
+    return f"{mail.capitalize()} mail {words[deed.action]}."
 
 
 def _answers(server: MailServer) -> str:
-    host = server.sending.get("host")
-    if not host:
+    way_out = leaving.through(server)
+    if not way_out:
         return "Not at all: sending is not set up."
     back = f", and customers' answers go to {server.reply_to}" if server.reply_to else ""
-    return f"As {server.address} through {host}{back}."
+    return f"As {server.address} through {way_out}{back}."
 
 
 def _quoted(words: Any, conjunction: str = "and") -> str:

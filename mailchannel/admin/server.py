@@ -11,18 +11,20 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.views.decorators.debug import sensitive_post_parameters
 
-from mailchannel.admin import copying, counting, fail_folder, review, trial, versions, wizard
+from mailchannel.admin import consent, copying, counting, fail_folder, review, trial, versions, wizard
 from mailchannel.admin.routes import step_url
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import SecretUnreadable
 from mailchannel.services import drafts
+from mailchannel.services.inbox import is_inbox
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[MailServer]  # a type argument the class does not take at run time
@@ -67,7 +69,19 @@ class MailServerAdmin(Base):
             path("<int:pk>/start/", self._route(counting.start), name=_name("start")),
         ]
         copy = path("<int:pk>/copy/", self._route(copying.make_copy), name=_name("copy"))
-        return [*steps, *tries, *switches, *failed, copy, look, page, past, back, *super().get_urls()]
+        return [
+            *steps,
+            *tries,
+            *consent.routes(self._route),
+            *switches,
+            *failed,
+            copy,
+            look,
+            page,
+            past,
+            back,
+            *super().get_urls(),
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MailServer]:
         return super().get_queryset(request).defer("secrets")
@@ -114,16 +128,22 @@ class MailServerAdmin(Base):
             "stepper": wizard.stepper(server, slug),
             "tone": TONES[server.status],
             "status_text": status_text(server),
+            "inbox_url": reverse("inbox", args=[server.pk]) if server.pk and is_inbox(server) else "",
             "has_draft": self.has_draft(server),
             **fail_folder.summary(server),
         }
 
     @admin.display(description="State")
     def state(self, server: MailServer) -> SafeString:
-        return format_html('<span class="tag {}">{}</span>', TONES[server.status], server.get_status_display())
+        unverified = render_to_string("admin/mailchannel/_unverified.html", {"server": server})
+        return format_html(
+            '<span class="tag {}">{}</span> {}', TONES[server.status], server.get_status_display(), unverified
+        )
 
     @admin.display(description="Last fetched")
     def last_fetch(self, server: MailServer) -> str:
+        if is_inbox(server):
+            return "mail is brought"
         return f"{timesince(server.last_success_at, depth=1)} ago" if server.last_success_at else "never"
 
     @admin.display(description="Template")
@@ -162,6 +182,8 @@ def status_text(server: MailServer) -> str:
         return "Paused · not fetching"
     if server.status == MailServer.Status.FAILED:
         return "Failed · tried again later"
+    if is_inbox(server):
+        return "Active · mail arrives" if server.first_arrival_at else "Active · no mail has arrived yet"
     ago = f"fetched {timesince(server.last_success_at, depth=1)} ago" if server.last_success_at else "not fetched yet"
     return f"Active · {ago}"
 

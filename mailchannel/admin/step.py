@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,7 @@ from django.db.models import QuerySet
 from django.forms.utils import ErrorDict
 from django.utils import timezone
 
-from mailchannel.admin.fields import LinesField, SecretField, form_field, inheriting_field
+from mailchannel.admin.fields import LinesField, SecretField, UnlessField, form_field, inheriting_field
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import Secrets
@@ -25,15 +26,16 @@ else:
     Form = forms.ModelForm
 
 
-#: Put on a select whose choice decides which fields follow.
-REFRESH = {
-    "hx-post": "",
-    "hx-vals": '{"_refresh": "1"}',
-    "hx-include": "#step",
-    "hx-target": "#step",
-    "hx-select": "#step",
-    "hx-swap": "outerHTML",
-}
+def refresh(name: str = "1") -> dict[str, str]:
+    """Attributes of a select whose choice decides which fields follow; `name` tells which one was changed."""
+    return {
+        "hx-post": "",
+        "hx-vals": json.dumps({"_refresh": name}),
+        "hx-include": "#step",
+        "hx-target": "#step",
+        "hx-select": "#step",
+        "hx-swap": "outerHTML",
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,11 @@ class Section:
     fields: Sequence[forms.BoundField]
     text: str = ""
     partial: str = ""  # a template with more of it
+    rare: Sequence[forms.BoundField] = ()  # shown when asked for
+
+    @property
+    def rare_matters(self) -> bool:
+        return any(field.errors or field.value() not in (None, "", []) for field in self.rare)
 
 
 class Step(Form):
@@ -74,7 +81,7 @@ class Step(Form):
 
     slug: ClassVar[str]
     title: ClassVar[str]
-    refreshing: ClassVar[str] = ""  # the field whose choice decides which fields follow
+    refreshing: ClassVar[tuple[str, ...]] = ()  # fields whose choice decides which fields follow
     do_not_call_in_templates: ClassVar[bool] = True  # templates list the classes
 
     class Meta:
@@ -182,8 +189,8 @@ class Step(Form):
         """Ties help and error to the field, the error also when it comes later without a new page."""
         help_id = f"id_{name}_helptext " if field.help_text else ""
         field.widget.attrs["aria-describedby"] = f"{help_id}id_{name}_error"
-        if name == self.refreshing:
-            field.widget.attrs.update(REFRESH)
+        if name in self.refreshing:
+            field.widget.attrs.update(refresh(name))
 
     def _add_group(self, group: Group) -> None:
         values = self.before[group.column]
@@ -200,11 +207,16 @@ class Step(Form):
         return [name for name in self._meta.fields or () if name in concrete & self.fields.keys()]
 
     def _change(self, name: str) -> str:
-        label = (self.fields[name].label or name.replace("_", " ")).lower()
-        if isinstance(self.fields[name], SecretField):
+        field = self.fields[name]
+        label = (field.label or name.replace("_", " ")).lower()
+        if isinstance(field, SecretField):
             return f"{label} (not shown)"
-        return f"{label}: {_said(self[name].initial)} → {_said(self.cleaned_data.get(name))}"
+        return f"{label}: {_said(field, self[name].initial)} → {_said(field, self.cleaned_data.get(name))}"
 
 
-def _said(value: object) -> str:
+def _said(field: forms.Field, value: Any) -> str:
+    if isinstance(field, UnlessField):
+        value = field.said(value)
+    elif isinstance(field, forms.ModelChoiceField) and field.queryset is not None and isinstance(value, int):
+        value = field.queryset.filter(pk=value).first() or value
     return audit.brief(list(value) if isinstance(value, QuerySet) else value)

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 
 from mailchannel.admin.mapping import OptionalRows, Row, add_row, cleaned_mapping, row_of, with_buttons
 from mailchannel.admin.routes import step_url
-from mailchannel.admin.step import REFRESH, Group, Section, Step
+from mailchannel.admin.step import Group, Section, Step, refresh
 from mailchannel.models import FieldMapping
 from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.routing import KINDS, ROUTING_SPECS
@@ -43,7 +43,7 @@ BY_SUBJECT = (
 class TicketStep(Step):
     slug = "ticket"
     title = "Ticket mapping"
-    refreshing = "template"
+    refreshing = ("template",)
 
     class Meta(Step.Meta):
         fields = ("template", "whitelisted_types", "attach_email")
@@ -165,7 +165,7 @@ class TicketStep(Step):
     def _limit_templates(self) -> None:
         template, module = self.fields["template"], self.fields[MODULE]
         assert isinstance(template, forms.ModelChoiceField)  # noqa: S101 - Django makes it one
-        module.widget.attrs.update(REFRESH)
+        module.widget.attrs.update(refresh())
         if self.instance.template_is_locked:
             module.initial = template_module(self.instance.template_id) or module.initial
             module.disabled = template.disabled = True
@@ -192,7 +192,7 @@ class TicketStep(Step):
             label="Use from offer",
             choices=[("", "— choose the template yourself"), *listed],
             required=False,
-            widget=forms.Select(attrs=REFRESH),
+            widget=forms.Select(attrs=refresh()),
             help_text="Takes over the template of an offer of the service catalogue. The offer itself stays as it is.",
         )
 

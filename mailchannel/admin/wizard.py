@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
+from mailchannel.admin import consent
 from mailchannel.admin.answers import AnswersStep
 from mailchannel.admin.connection import ConnectionStep
 from mailchannel.admin.folders import FoldersStep
@@ -21,7 +22,7 @@ from mailchannel.admin.routes import step_url
 from mailchannel.admin.senders import SendersStep
 from mailchannel.admin.step import Step
 from mailchannel.admin.ticket import TicketStep
-from mailchannel.models import MailServer
+from mailchannel.models import MailServer, SignIn
 from mailchannel.services import drafts, publish
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def show(admin: MailServerAdmin, request: HttpRequest, form: Step, probe: Probe 
         "previous": (step_url(SLUGS[place - 1], server), TITLES[SLUGS[place - 1]]) if place else None,
         "next_title": TITLES[SLUGS[place + 1]],
     }
+    if isinstance(form, ConnectionStep):
+        context |= consent.summary(form.instance)
     return TemplateResponse(request, "admin/mailchannel/step.html", context)
 
 
@@ -112,6 +115,8 @@ def _save(admin: MailServerAdmin, request: HttpRequest, server: MailServer, step
     form = step(request.POST, instance=_edited(server), complete=going_on or live)
     if not form.is_valid():
         return show(admin, request, form)
+    to_sign_in = going_on and isinstance(form, ConnectionStep) and consent.is_missing(form.as_typed())
+    going_on = going_on and not to_sign_in
     if going_on and isinstance(form, ConnectionStep) and (closed := closed_mailbox(request, form)):
         messages.error(request, CLOSED)
         return show(admin, request, form, closed)
@@ -128,6 +133,8 @@ def _save(admin: MailServerAdmin, request: HttpRequest, server: MailServer, step
             server = saved.live
         if advanced:
             server.update(reached=place + 1)
+    if to_sign_in:
+        return consent.begin(admin, request, server, purpose=SignIn.Purpose.READING)
     messages.success(request, _said(server, new=bool(changes or added or advanced)))
     return redirect(step_url(SLUGS[place + 1] if going_on else step.slug, server))
 

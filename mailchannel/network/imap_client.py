@@ -38,6 +38,10 @@ class NoSuchFolder(Exception):
     """The server does not know this folder."""
 
 
+class StillThere(Exception):
+    """The server said yes to deleting mail, and has it still."""
+
+
 class ImapClient(ImapSession):
     """UIDs belong to the folder selected last."""
 
@@ -100,24 +104,58 @@ class ImapClient(ImapSession):
         if "MOVE" in self.capabilities:
             self._put("MOVE", uids, folder)
             hit("imap.moved")
-        elif "UIDPLUS" in self.capabilities:
+        elif self.can_remove:
             self._copy_and_remove(uids, folder)
         else:
             self._flag(uids, r"(\Seen)")
             return False
         return True
 
+    @property
+    def can_remove(self) -> bool:
+        """Without UIDPLUS there is only the EXPUNGE that also destroys what other people have marked deleted."""
+        return "UIDPLUS" in self.capabilities
+
+    def remove(self, uids: Sequence[str]) -> bool:
+        """Safe to repeat at any point. False: the server cannot delete single messages, so they stay as they are."""
+        if not self.can_remove:
+            return False
+        there = [message.uid for message in self.describe(uids)]
+        self._expunge(there)
+        if self.describe(there):  # without the right to, some servers ignore the mark (RFC 4314, section 4)
+            raise StillThere
+        return True
+
+    def mark_read(self, uids: Sequence[str]) -> bool:
+        unread = [message.uid for message in self.describe(uids) if r"\Seen" not in message.flags]
+        self._flag(unread, r"(\Seen)")
+        hit("imap.flag_seen")
+        return True
+
+    def append(self, raw: bytes, folder: str) -> None:
+        """Puts a mail into the folder, marked as read."""
+        name = encoded_name(folder).decode()
+        try:
+            with self.command(len(raw)) as wire:
+                answered(wire.append(name, r"(\Seen)", "", raw))
+        except UnexpectedCommandStatusError as error:
+            if "TRYCREATE" in str(error):
+                raise NoSuchFolder(folder) from error
+            raise
+
     def _copy_and_remove(self, uids: Sequence[str], folder: str) -> None:
         """A message already marked deleted is one whose copy was made before a crash."""
         present = self.describe(uids)
-        there = [message.uid for message in present]
         self._put("COPY", [message.uid for message in present if r"\Deleted" not in message.flags], folder)
         hit("imap.copied")
-        self._flag(there, r"(\Deleted)")
+        self._expunge([message.uid for message in present])
+
+    def _expunge(self, uids: Sequence[str]) -> None:
+        self._flag(uids, r"(\Deleted)")
         hit("imap.flag_deleted")
-        if there:
+        if uids:
             with self.command() as wire:
-                answered(wire.uid("EXPUNGE", ",".join(there)), MailboxMoveError)
+                answered(wire.uid("EXPUNGE", ",".join(uids)), MailboxMoveError)
         hit("imap.expunged")
 
     def _put(self, command: str, uids: Sequence[str], folder: str) -> None:

@@ -6,14 +6,15 @@ from imaplib import IMAP4
 
 from imap_tools.errors import ImapToolsError, UnexpectedCommandStatusError
 
-from mailchannel.network import faults
+from mailchannel.network import conversation, faults, xoauth2
 from mailchannel.network.account import Account
+from mailchannel.network.conversation import Flood, NoPasswordLogin, NoStartTls, Stage
 from mailchannel.network.faults import Fault, quoted
 from mailchannel.network.guard import GuardError
 from mailchannel.network.imap_answers import Mismatch
-from mailchannel.network.imap_client import BadFolderName, NoSuchFolder
-from mailchannel.network.imap_session import NoPasswordLogin, NoStartTls, Stage
-from mailchannel.network.imap_wire import FORBIDDEN, Flood, UnsafeText
+from mailchannel.network.imap_client import BadFolderName, NoSuchFolder, StillThere
+from mailchannel.network.way import SignInFailed
+from mailchannel.network.xoauth2 import NoTokenLogin, TokenRefused
 
 #: All that may come out of an ImapClient. They share no base class.
 FAILURES = (
@@ -26,8 +27,12 @@ FAILURES = (
     ValueError,  # also UnsafeText and BadFolderName; what the library says to an answer it cannot read
     LookupError,  # the same
     NoSuchFolder,
+    StillThere,
     NoStartTls,
     NoPasswordLogin,
+    SignInFailed,
+    NoTokenLogin,
+    TokenRefused,
 )
 
 #: RFC 5530: the server is in trouble, the password may be right.
@@ -35,6 +40,8 @@ PASSING_TROUBLE = ("[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "[SERVERBUG]", "[CONTA
 
 
 def explain(error: Exception, account: Account, stage: Stage) -> Fault:
+    if isinstance(error, SignInFailed):
+        return Fault(str(error), error.field, error.permanent)
     if isinstance(error, BadFolderName):
         return Fault(
             "A folder name must have 1 to 255 characters, without line breaks or other control characters.",
@@ -45,6 +52,13 @@ def explain(error: Exception, account: Account, stage: Stage) -> Fault:
         return Fault(
             f"The folder “{quoted(error)}” does not exist on the server or may not be opened. "
             "Choose another one, or create it and check its permissions.",
+            "folders",
+            permanent=True,
+        )
+    if isinstance(error, StillThere):
+        return Fault(
+            f"{account.host} did not delete mail although it said so: this account may not do that here. Allow it, or "
+            "choose something else for processed and ignored mail.",
             "folders",
             permanent=True,
         )
@@ -59,61 +73,32 @@ def _connecting(error: Exception, account: Account) -> Fault:
 
 
 def _signing_in(error: Exception, account: Account) -> Fault:
-    if isinstance(error, NoStartTls):
-        return Fault(
-            f"{account.host} does not offer STARTTLS on port {account.port}. We did not send the password. "
-            "Choose TLS (usually port 993), or have STARTTLS switched on.",
-            "encryption",
-            permanent=True,
-        )
-    if isinstance(error, NoPasswordLogin):
-        return Fault(
-            f"{account.host} takes no password on this connection. Choose TLS or STARTTLS; if one of them is set "
-            "already, the server wants another way of signing in.",
-            "encryption",
-            permanent=True,
-        )
-    if isinstance(error, UnsafeText):
-        field = "username" if FORBIDDEN.search(account.username) else "password"
-        return Fault("Line breaks and NUL characters are not allowed here. Enter it again.", field, permanent=True)
+    if fault := conversation.signing_in(error, account, tls_port=993):
+        return fault
+    if isinstance(error, TokenRefused | NoTokenLogin):
+        return conversation.refused_token(error, account, PASSING_TROUBLE)
     if isinstance(error, IMAP4.abort | OSError | Flood):
         return faults.talking(error, host=account.host)
     if isinstance(error, ValueError | LookupError):
-        return _unreadable(account)
-    return _refused_sign_in(_words(error, account), account)
-
-
-def _refused_sign_in(words: str, account: Account) -> Fault:
-    if any(code in words.upper() for code in PASSING_TROUBLE):
-        return Fault(f"{account.host} cannot let anybody in right now: {words}")
-    return Fault(
-        f"{account.host} did not accept user name and password: {words.rstrip('.')}.{faults.ENTER_AGAIN}",
-        "password",
-        permanent=True,
-    )
+        return conversation.unreadable(account)
+    return conversation.refused(_words(error, account), account, PASSING_TROUBLE)
 
 
 def _working(error: Exception, account: Account) -> Fault:
-    if isinstance(error, Flood):
-        return Fault(f"{account.host} wanted to send far more than it had announced, so we hung up. Nothing was read.")
     if isinstance(error, Mismatch):
         return Fault(
             f"{account.host} answered something else than was asked ({quoted(error)}). Nothing of it was used."
         )
-    if isinstance(error, UnsafeText):
-        return Fault("Something we were about to send held a line break or NUL, so it was not sent.")
-    if isinstance(error, ValueError | LookupError):
-        return _unreadable(account)
+    if fault := conversation.answered_badly(error, account):
+        return fault
     if isinstance(error, IMAP4.readonly):
         return Fault("This folder may only be read. Allow moving mail out of it.", "folders", permanent=True)
     if isinstance(error, IMAP4.abort | OSError):
         return faults.talking(error, host=account.host)
     words = _words(error, account)
+    if "authenticated but not connected" in words.lower():  # Exchange says so only when a folder is opened
+        return xoauth2.explain(TokenRefused(words.rstrip(".")), account)
     return Fault(f"{account.host} refused: {words}", "folders" if _about_folders(words) else "")
-
-
-def _unreadable(account: Account) -> Fault:
-    return Fault(f"{account.host} gave an answer nobody can read, so we hung up. The next attempt starts afresh.")
 
 
 def _about_folders(words: str) -> bool:

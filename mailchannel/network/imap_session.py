@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from enum import StrEnum
 from imaplib import IMAP4
 from typing import Self
 
@@ -14,29 +13,16 @@ from imap_tools import BaseMailBox
 from imap_tools.errors import UnexpectedCommandStatusError
 
 from mailchannel.kernel.failpoints import hit
-from mailchannel.network import certificate
+from mailchannel.network import certificate, xoauth2
 from mailchannel.network.account import Account
+from mailchannel.network.conversation import FORBIDDEN, NoPasswordLogin, NoStartTls, Stage, UnsafeText
 from mailchannel.network.faults import quoted
-from mailchannel.network.guard import Target, resolve
-from mailchannel.network.imap_wire import FORBIDDEN, UnsafeText, Wire
+from mailchannel.network.guard import Target
+from mailchannel.network.imap_wire import Wire
 from mailchannel.network.sights import Sight, Step, Watch, line_sight, nobody
 from mailchannel.network.watchdog import GOODBYE_SECONDS, Watchdog
-
-
-class NoStartTls(Exception):
-    """The server does not offer to encrypt, or somebody in between has cut the offer out."""
-
-
-class NoPasswordLogin(Exception):
-    """The server takes no password on this line."""
-
-
-class Stage(StrEnum):
-    """How far the conversation came; what a failure means depends on it."""
-
-    CONNECTING = "connecting"
-    GREETED = "greeted"
-    SIGNED_IN = "signed in"
+from mailchannel.network.way import Way
+from mailchannel.network.xoauth2 import NoTokenLogin, refusal
 
 
 class MailBox(BaseMailBox):
@@ -54,29 +40,31 @@ class MailBox(BaseMailBox):
 class ImapSession:
     """After a broken answer the line is cut: whatever came next would belong to another question."""
 
-    def __init__(self, account: Account, *, timeout: float, allow_private: bool) -> None:
+    def __init__(self, account: Account, way: Way) -> None:
         self.stage = Stage.CONNECTING
         self.capabilities: frozenset[str] = frozenset()
         self._account = account
-        self._timeout = timeout
-        self._allow_private = allow_private
+        self._way = way
         self._watchdog = Watchdog()
         self._seen: Watch = nobody
         self._box: MailBox | None = None
 
     def open(self) -> Self:
-        """Looks up, connects, encrypts and signs in, all within one `timeout`."""
-        deadline = time.monotonic() + self._timeout
-        account = self._account
+        """Looks up, connects, encrypts and signs in, all within one `timeout`. Asks for an access token before."""
+        xoauth2.signed_in(self._account, self._way, self._open)
+        return self
+
+    def _open(self, account: Account) -> None:
+        deadline = time.monotonic() + self._way.timeout
+        self.stage = Stage.CONNECTING
         try:
-            target = resolve(account.host, account.port, timeout=self._timeout, allow_private=self._allow_private)
+            target = self._way.resolve(account.host, account.port)
             self._seen(target.sight)
             with self._watchdog.limit(deadline - time.monotonic()):
-                self._enter(target, max(deadline - time.monotonic(), 0.1))
+                self._enter(account, target, max(deadline - time.monotonic(), 0.1))
         except BaseException:
             self.close()
             raise
-        return self
 
     def watch(self, seen: Watch) -> None:
         """Tells of every step of `open`. The line itself counts only once a mail server was heard on it: what else
@@ -113,7 +101,7 @@ class ImapSession:
         wire = self.wire
         wire.allow(expect_bytes)
         try:
-            with self._watchdog.limit(self._timeout, size=expect_bytes):
+            with self._watchdog.limit(self._way.timeout, size=expect_bytes):
                 yield wire
         except UnexpectedCommandStatusError:
             raise  # a plain "no": the conversation goes on
@@ -121,12 +109,11 @@ class ImapSession:
             self._cut()
             raise
 
-    def _enter(self, target: Target, timeout: float) -> None:
-        account = self._account
-        wire = Wire(target, secure=account.secure_from_the_start, timeout=timeout, watchdog=self._watchdog)
+    def _enter(self, account: Account, target: Target, timeout: float) -> None:
+        wire = Wire(target, self._way, secure=account.secure_from_the_start, timeout=timeout, watchdog=self._watchdog)
         self._box = MailBox(wire)
         self.stage = Stage.GREETED
-        self._seen(line_sight(wire.sock, account.port))
+        self._seen(line_sight(wire.sock, account.port, self._way.proxy))
         if not account.upgrades:
             self._seen(certificate.sight(wire.sock))
         self._seen(Sight(Step.GREETING, f"It says: {quoted(self.greeting) or 'nothing'}"))
@@ -135,23 +122,12 @@ class ImapSession:
             self._seen(certificate.sight(wire.sock))
         hit("imap.connected")
         self._seen(Sight(Step.OFFERS, f"It offers {quoted(' '.join(wire.capabilities)) or 'nothing'}."))
-        self._sign_in(self._box)
+        _sign_in(account, self._box)
         self.stage = Stage.SIGNED_IN
         self._seen(Sight(Step.SIGN_IN, f"Signed in as {account.username}."))
         # Servers announce MOVE and UIDPLUS only to people they know; imaplib has asked before that.
         self.capabilities = _words(wire.capability()[1][-1])
         hit("imap.logged_in")
-
-    def _sign_in(self, box: MailBox) -> None:
-        name, password = self._account.username, self._account.password
-        if FORBIDDEN.search(name + password):
-            raise UnsafeText("user name or password with a line break or NUL")
-        if (name + password).isascii() and "LOGINDISABLED" not in box.wire.capabilities:
-            box.login(name, password, initial_folder=None)
-        elif "AUTH=PLAIN" in box.wire.capabilities:
-            box.login_utf8(name, password, initial_folder=None)
-        else:
-            raise NoPasswordLogin
 
     def _cut(self) -> None:
         if self._box is not None:
@@ -159,6 +135,39 @@ class ImapSession:
                 self._box.client.shutdown()
             self._box = None
         self._watchdog.release()
+
+
+def _sign_in(account: Account, box: MailBox) -> None:
+    name, password = account.username, account.password
+    if FORBIDDEN.search(name + password):
+        raise UnsafeText("user name or password with a line break or NUL")
+    if account.token:
+        _sign_in_with_token(account, box.wire)
+    elif (name + password).isascii() and "LOGINDISABLED" not in box.wire.capabilities:
+        box.login(name, password, initial_folder=None)
+    elif "AUTH=PLAIN" in box.wire.capabilities:
+        box.login_utf8(name, password, initial_folder=None)
+    else:
+        raise NoPasswordLogin
+
+
+def _sign_in_with_token(account: Account, wire: Wire) -> None:
+    """A server that refuses says why in a challenge, which has to be answered with nothing."""
+    if "AUTH=XOAUTH2" not in wire.capabilities:
+        raise NoTokenLogin
+    challenges: list[bytes] = []
+
+    def answer(challenge: bytes) -> bytes:
+        challenges.append(challenge)
+        return account.xoauth2.encode() if len(challenges) == 1 else b""
+
+    try:
+        wire.authenticate("XOAUTH2", answer)
+    except IMAP4.abort:
+        raise
+    except IMAP4.error as error:
+        said = error.args[0] if error.args else ""
+        raise refusal(challenges[-1] if len(challenges) > 1 else b"", said, account) from None
 
 
 def _words(line: bytes | None) -> frozenset[str]:

@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 import imaplib
-import re
 import socket
 import ssl
 from typing import Any
 
 from mailchannel.network import tls
-from mailchannel.network.dial import dial
+from mailchannel.network.conversation import FORBIDDEN, ROOM, Flood, UnsafeText
 from mailchannel.network.guard import Target
 from mailchannel.network.watchdog import Watchdog
-
-#: What ends a command line or a string, and so could begin a command of somebody else's (CVE-2025-15366).
-FORBIDDEN = re.compile(r"[\r\n\x00]")
-
-#: One answer may take this much memory beyond what was announced: enough for the numbers of a million messages.
-ROOM = 64_000_000
-
-
-class Flood(Exception):
-    """The server wants to send far more than was asked for."""
-
-
-class UnsafeText(ValueError):
-    """A setting holds characters that would end the command they are put into."""
+from mailchannel.network.way import Way
 
 
 class Wire(imaplib.IMAP4):
     """The plain client of the standard library; `allow` is called before every command."""
 
-    def __init__(self, target: Target, *, secure: bool, timeout: float, watchdog: Watchdog) -> None:
+    def __init__(self, target: Target, way: Way, *, secure: bool, timeout: float, watchdog: Watchdog) -> None:
         self._target = target
+        self._way = way
         self._secure = secure
         self._watchdog = watchdog
         self._room = ROOM
@@ -53,16 +40,16 @@ class Wire(imaplib.IMAP4):
 
     def secure(self) -> None:
         """STARTTLS; the name on the certificate is checked against the host as the administrator wrote it."""
-        self.starttls(tls.context())
+        self.starttls(self._way.context())
 
     @property
     def encryption(self) -> str:
         return tls.summary(self.sock) if isinstance(self.sock, ssl.SSLSocket) else "Not encrypted."
 
     def _create_socket(self, timeout: float | None) -> socket.socket:
-        sock = dial(self._target, timeout or 0)
+        sock = self._way.dial(self._target, timeout or 0)
         self._watchdog.watch(sock)
-        return tls.context().wrap_socket(sock, server_hostname=self._target.host) if self._secure else sock
+        return self._way.context().wrap_socket(sock, server_hostname=self._target.host) if self._secure else sock
 
     def _command(self, name: str, *args: Any) -> bytes:
         for each in args:

@@ -10,20 +10,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from mailchannel.network import certificate, tls
+from mailchannel.network import certificate, tls, xoauth2
 from mailchannel.network.account import Account
-from mailchannel.network.dial import dial
 from mailchannel.network.faults import quoted
-from mailchannel.network.guard import Target, resolve
+from mailchannel.network.guard import Target
 from mailchannel.network.sights import Sight, Step, Watch, line_sight, nobody
 from mailchannel.network.watchdog import GOODBYE_SECONDS, Watchdog
+from mailchannel.network.way import Way
+from mailchannel.network.xoauth2 import NoTokenLogin
 
 
 class Line(smtplib.SMTP):
     """smtplib on the addresses that were checked; the name on the certificate is checked against the host."""
 
-    def __init__(self, target: Target, *, secure: bool, timeout: float, watchdog: Watchdog) -> None:
+    def __init__(self, target: Target, way: Way, *, secure: bool, timeout: float, watchdog: Watchdog) -> None:
         self._target = target
+        self._way = way
         self._secure = secure
         self._watchdog = watchdog
         self.welcome = b""
@@ -37,9 +39,9 @@ class Line(smtplib.SMTP):
         return answer
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        sock = dial(self._target, timeout)
+        sock = self._way.dial(self._target, timeout)
         self._watchdog.watch(sock)
-        return tls.context().wrap_socket(sock, server_hostname=self._target.host) if self._secure else sock
+        return self._way.context().wrap_socket(sock, server_hostname=self._target.host) if self._secure else sock
 
     def _own_literal(self) -> str:
         """How a client without a name of its own introduces itself (RFC 5321, 4.1.3)."""
@@ -54,11 +56,10 @@ class Line(smtplib.SMTP):
 class SmtpSession:
     """`greeted` tells a server that was never there from one that said no."""
 
-    def __init__(self, account: Account, *, timeout: float, allow_private: bool) -> None:
+    def __init__(self, account: Account, way: Way) -> None:
         self.greeted = False
         self._account = account
-        self._timeout = timeout
-        self._allow_private = allow_private
+        self._way = way
         self._watchdog = Watchdog()
         self._seen: Watch = nobody
 
@@ -68,23 +69,32 @@ class SmtpSession:
 
     @contextmanager
     def open(self) -> Iterator[Line]:
-        """Connects, encrypts and signs in within one `timeout`; says goodbye whatever happens inside."""
-        deadline = time.monotonic() + self._timeout
-        account = self._account
-        line: Line | None = None
+        """Connects, encrypts and signs in within one `timeout`; says goodbye whatever happens inside. Asks for an
+        access token before."""
+        line = xoauth2.signed_in(self._account, self._way, self._open)
         try:
-            target = resolve(account.host, account.port, timeout=self._timeout, allow_private=self._allow_private)
-            self._seen(target.sight)
-            with self._watchdog.limit(deadline - time.monotonic()):
-                line = self._greet(target, max(deadline - time.monotonic(), 0.1))
-                self._sign_in(line)
             yield line
         finally:
             self._leave(line)
 
+    def _open(self, account: Account) -> Line:
+        deadline = time.monotonic() + self._way.timeout
+        self.greeted = False
+        line: Line | None = None
+        try:
+            target = self._way.resolve(account.host, account.port)
+            self._seen(target.sight)
+            with self._watchdog.limit(deadline - time.monotonic()):
+                line = self._greet(target, max(deadline - time.monotonic(), 0.1))
+                self._sign_in(account, line)
+        except BaseException:
+            self._leave(line)
+            raise
+        return line
+
     def hand_over(self, line: Line, raw: bytes, *, envelope_from: str, recipients: Sequence[str]) -> None:
         """To every recipient or to nobody: a repeated attempt must not reach some of them twice."""
-        with self._watchdog.limit(self._timeout, size=len(raw)):
+        with self._watchdog.limit(self._way.timeout, size=len(raw)):
             _answered(line.mail(envelope_from, _options(line, raw, (envelope_from, *recipients))), envelope_from)
             answers = {recipient: line.rcpt(recipient) for recipient in recipients}
             refused = {recipient: answer for recipient, answer in answers.items() if answer[0] not in (250, 251)}
@@ -96,28 +106,29 @@ class SmtpSession:
 
     def _greet(self, target: Target, timeout: float) -> Line:
         account = self._account
-        line = Line(target, secure=account.secure_from_the_start, timeout=timeout, watchdog=self._watchdog)
+        line = Line(target, self._way, secure=account.secure_from_the_start, timeout=timeout, watchdog=self._watchdog)
         self.greeted = True
-        self._seen(line_sight(line.sock, account.port))
+        self._seen(line_sight(line.sock, account.port, self._way.proxy))
         if not account.upgrades:
             self._seen(certificate.sight(line.sock))
         self._seen(Sight(Step.GREETING, f"It says: {quoted(line.welcome)}"))
         line.ehlo_or_helo_if_needed()
         if account.upgrades:
-            line.starttls(context=tls.context())
+            line.starttls(context=self._way.context())
             self._seen(certificate.sight(line.sock))
             line.ehlo_or_helo_if_needed()
         offers = " ".join(f"{name} {value}".strip() for name, value in sorted(line.esmtp_features.items()))
         self._seen(Sight(Step.OFFERS, f"It offers {quoted(offers).upper() or 'nothing'}."))
         return line
 
-    def _sign_in(self, line: Line) -> None:
+    def _sign_in(self, account: Account, line: Line) -> None:
         """PLAIN first: smtplib would try every method in turn, and each wrong password counts at the server."""
-        account = self._account
         if not account.username:
             self._seen(Sight(Step.SIGN_IN, "No sign-in was asked for."))
             return
-        if "PLAIN" in line.esmtp_features.get("auth", "").upper().split():
+        if account.token:
+            _sign_in_with_token(account, line)
+        elif "PLAIN" in line.esmtp_features.get("auth", "").upper().split():
             code, words = line.docmd("AUTH", f"PLAIN {account.sasl_plain}")
             if code != 235:
                 raise smtplib.SMTPAuthenticationError(code, words)
@@ -132,6 +143,21 @@ class SmtpSession:
             with suppress(OSError):
                 line.close()
         self._watchdog.release()
+
+
+def _sign_in_with_token(account: Account, line: Line) -> None:
+    """A server that refuses says why in a challenge, which has to be answered with nothing."""
+    if "XOAUTH2" not in line.esmtp_features.get("auth", "").upper().split():
+        raise NoTokenLogin
+    code, words = line.docmd("AUTH", f"XOAUTH2 {account.sasl_xoauth2}")
+    challenge = b""
+    if code == 334:
+        challenge = xoauth2.decoded(words)
+        code, words = line.docmd("")
+    if 400 <= code < 500:
+        raise smtplib.SMTPAuthenticationError(code, quoted(words, account.unspeakable))
+    if code != 235:
+        raise xoauth2.refusal(challenge, f"{code} {quoted(words, account.unspeakable)}", account)
 
 
 def _answered(answer: tuple[int, bytes], sender: str) -> None:

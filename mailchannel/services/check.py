@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from mailchannel.models import FolderMapping, MailServer
+from mailchannel.services import after
 from mailchannel.services.doctor import reading, sending
 from mailchannel.services.doctor.findings import Candidate, Finding, Level, Report, as_text
 from mailchannel.services.in_time import Job, gather
 from mailchannel.services.validation import TARGETS
 from mailchannel.services.vault import connection_settings, sending_settings
+from mailchannel.services.ways import asked_now, reading_way, sending_way
 from mailchannel.transports import TransportError
 
-__all__ = ["Candidate", "Finding", "Level", "as_text", "check", "limit", "stored", "within"]
+__all__ = ["Candidate", "Finding", "Level", "as_text", "check", "hurried", "stored", "within"]
 
 logger = logging.getLogger(__name__)
 
@@ -25,27 +28,33 @@ _GRACE = 4.0  # on top of the timeout: for saying goodbye, or for a look at a ba
 def stored(server: MailServer) -> Candidate:
     """The saved settings, with the secrets they were saved with. An unsaved mail server has no folders yet."""
     folders = list(server.folders.all()) if server.pk else []
+    patience = min(server.timeout_ms / 1000, LONGEST)
     return Candidate(
         protocol=server.protocol,
-        timeout=server.timeout_ms / 1000,
         connection=connection_settings(server),
+        way=reading_way(server, patience),
+        sending_protocol=server.sending_protocol,
         sending=sending_settings(server),
+        sending_way=sending_way(server, patience),
         sources=[row.folder for row in folders if row.role == FolderMapping.Role.SOURCE],
         targets=[row.folder for row in folders if row.role in TARGETS],
+        deletes=after.deletes(server),
         since=server.sync_start,
     )
 
 
 def check(candidate: Candidate) -> list[Finding]:
-    """Reading and sending, side by side, within `timeout` and a few seconds. Stops each at the first line that makes
-    the rest pointless."""
-    seconds = limit(candidate)
-    return within(seconds, {part.PART: partial(part.look, candidate, seconds) for part in (reading, sending)})
+    """Reading and sending, side by side, within their timeout and a few seconds. Stops each at the first line that
+    makes the rest pointless."""
+    ready = hurried(candidate)
+    patience = max(ready.way.timeout, ready.sending_way.timeout)
+    return within(patience, {part.PART: partial(part.look, ready) for part in (reading, sending)})
 
 
-def limit(candidate: Candidate) -> float:
-    """Seconds each step may take."""
-    return min(candidate.timeout, LONGEST)
+def hurried(candidate: Candidate) -> Candidate:
+    """What jobs for `within` are given: a person waits for them, and they must not touch the database."""
+    quick = candidate.within(LONGEST)
+    return replace(quick, way=asked_now(quick.way), sending_way=asked_now(quick.sending_way))
 
 
 def within(seconds: float, parts: Mapping[str, Callable[[Report], None]]) -> list[Finding]:

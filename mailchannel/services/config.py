@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mailchannel.kernel.channel import Channel, MappingRule
 from mailchannel.models import Alias, MailServer
-from mailchannel.services import file_settings, routing_settings
+from mailchannel.services import file_settings, inbox, routing_settings
 from tickets.api import TicketField, template_fields
 
 
@@ -13,7 +15,7 @@ def freeze(server: MailServer) -> Channel:
     return Channel(
         name=server.name,
         address=server.address,
-        aliases=tuple(alias.address for alias in server.aliases.all()),
+        aliases=(*(alias.address for alias in server.aliases.all()), *_generated([server])),
         other_mailboxes=_other_mailboxes(server),
         allowed_domains=tuple(row.domain for row in server.domains.all()),
         acceptance=dict(server.acceptance),
@@ -57,10 +59,17 @@ def _other_mailboxes(server: MailServer) -> frozenset[str]:
     """Every address of every other mail server of ours: mail from there is our own mail."""
     others = MailServer.objects.exclude(pk=server.live.pk)
     addresses = {address for row in others.values_list("address", "reply_to") for address in row if address}
+    addresses |= _generated(others.exclude(inbox_token=""))
     return frozenset(addresses | set(Alias.objects.filter(server__in=others).values_list("address", flat=True)))
 
 
 def own_addresses(server: MailServer) -> frozenset[str]:
     """Every address of ours as seen from this mail server: none of them is ever written to."""
     aliases = server.aliases.values_list("address", flat=True)
-    return frozenset({server.address, server.reply_to, *aliases} - {""}) | _other_mailboxes(server)
+    own = {server.address, server.reply_to, *aliases, *_generated([server])} - {""}
+    return frozenset(own) | _other_mailboxes(server)
+
+
+def _generated(servers: Iterable[MailServer]) -> set[str]:
+    """Addresses of forwarding inboxes."""
+    return {inbox.address(server) for server in servers} - {""}

@@ -20,6 +20,7 @@ from mailchannel.models import InboundMail, OutboundMail
 from mailchannel.pipeline.courtesy import may_write_to_sender
 from mailchannel.pipeline.gates.authentication import authenticated
 from mailchannel.services.config import own_addresses
+from mailchannel.services.leaving import can_send
 from mailchannel.services.notices import Occasion, letter_about, over_limit
 from mailchannel.services.outbox import queue
 from tickets.api import Written
@@ -69,7 +70,7 @@ def confirm(
 def _why_not(occasion: Occasion, channel: Channel, knows: Sequence[Step]) -> str:
     """In words for the trace; empty when the sender may be told."""
     server, mail = occasion.server, occasion.mail
-    if not server.sending.get("host"):
+    if not can_send(server):
         return f"no outgoing server is set for {server.name}"
     if any((step.stage, step.code, step.verdict) == ("notice", "sender", "queued") for step in knows):
         return "the notice about the files that were left out names the ticket already"

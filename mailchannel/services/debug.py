@@ -18,7 +18,7 @@ from mailchannel.services import audit
 from mailchannel.services.audit import Person
 from mailchannel.services.error_reports import named_headers
 from mailchannel.services.keep import Kept
-from mailchannel.transports import Fetched, Folder, Listed, MessageRef, Transport
+from mailchannel.transports import Fetched, Folder, Listed, MessageRef, Remover, Transport
 
 #: Offered lengths, in hours.
 HOURS: Final = (1, 24)
@@ -192,6 +192,23 @@ class _Overheard:
             moved = self._box.move(refs, folder)
             answer.append("moved" if moved else "this server leaves them where they are")
         return moved
+
+    def remove(self, refs: Sequence[MessageRef]) -> bool:
+        with self._notes.asking(f"delete {_named(refs)}") as answer:
+            removed = self._remover.remove(refs)
+            answer.append("deleted" if removed else "this server leaves them where they are")
+        return removed
+
+    def mark_read(self, refs: Sequence[MessageRef]) -> bool:
+        with self._notes.asking(f"mark {_named(refs)} as read") as answer:
+            marked = self._remover.mark_read(refs)
+            answer.append("marked" if marked else "this server knows no such mark")
+        return marked
+
+    @property
+    def _remover(self) -> Remover:
+        """Asked of those only that are one."""
+        return cast("Remover", self._box)
 
     def _handed_on(self, what: str, refs: Sequence[MessageRef], mails: Iterator[Fetched]) -> Iterator[Fetched]:
         with self._notes.asking(f"{what} {_named(refs)}") as answer:

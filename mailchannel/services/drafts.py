@@ -13,12 +13,14 @@ from django.db import transaction
 from mailchannel.models import MailServer
 from mailchannel.services import audit
 from mailchannel.services.audit import Person
+from mailchannel.services.sign_in import rows
 
 #: Everything people set.
 COLUMNS: Final = (
-    *("name", "protocol", "auth", "address", "reply_to", "connection", "sending", "secrets", "secrets_set_at"),
+    *("name", "protocol", "auth", "address", "reply_to", "connection", "oauth", "secrets", "secrets_set_at"),
+    *("sending_protocol", "sending_auth", "sending", "sending_oauth", "proxy_id", "authorities", "verify_certificate"),
     *("timeout_ms", "max_tries", "cool_off_minutes", "fetch_every_minutes", "skip_times", "sync_start"),
-    *("acceptance", "routing", "attachments", "trouble", "confirmation", "template_id", "attach_email"),
+    *("acceptance", "routing", "attachments", "after", "trouble", "confirmation", "template_id", "attach_email"),
 )
 ROWS: Final = ("folders", "domains", "aliases", "mappings")
 CHOSEN: Final = ("whitelisted_types", "alert_to")
@@ -66,6 +68,7 @@ def adopt(server: MailServer) -> bool:
     for name in ROWS:
         getattr(server, name).all().delete()
     copy_rows(draft, server)
+    rows.take_over(draft, server)
     draft.delete()
     return True
 

@@ -47,6 +47,7 @@ def _ledger_row(server: MailServer, raw: bytes) -> InboundMail | None:
 
 def _next_copy(server: MailServer, raw: bytes) -> InboundMail | None:
     """An unsaved row for another copy of a mail we have, or None for a mail we never had."""
-    same = InboundMail.objects.filter(server=server.live, identity=name(raw, acceptance=server.acceptance))
+    named = name(raw, acceptance=server.acceptance, transport=server.protocol)
+    same = InboundMail.objects.filter(server=server.live, identity=named)
     first = same.filter(duplicate_of=None).first()
     return InboundMail(server=server.live, duplicate_of=first, received_at=timezone.now()) if first else None

@@ -17,6 +17,7 @@ from mailchannel.services import alerts, fail_folder
 from mailchannel.services.connecting import opened
 from mailchannel.services.debug import Notebook
 from mailchannel.services.lease import Lease, LeaseLost, hold
+from mailchannel.services.patience import patience
 from mailchannel.services.receive import Fetch, Progress, Stopped, Tally
 from mailchannel.services.settle import StorageTrouble, settle
 from mailchannel.transports import TransportError
@@ -124,9 +125,12 @@ def connection_failed(server: MailServer, error: TransportError) -> None:
     now = timezone.now()
     failures = server.failures + 1
     server.update(failures=failures, last_error=str(error), last_error_field=error.field, last_error_at=now)
+    rest = patience(error.wait)
     if failures % server.max_tries == 0:
         _turn(server, MailServer.Status.ACTIVE, MailServer.Status.FAILED)
-        server.update(next_fetch_at=now + timedelta(minutes=max(server.cool_off_minutes, server.fetch_every_minutes)))
+        rest = max(rest, timedelta(minutes=max(server.cool_off_minutes, server.fetch_every_minutes)))
+    if rest:
+        server.update(next_fetch_at=max(now + rest, server.next_fetch_at or now))
     alerts.connection_failed(server, str(error))
 
 

@@ -175,5 +175,7 @@ def _whereabouts(row: InboundMail) -> str:
     if row.remote == Remote.MOVED and row.filed_to:
         return f"On the mail server the message stays in “{row.filed_to}”; move it there by hand if that matters."
     if row.remote == Remote.PENDING:
-        return "The next fetch moves the message on the mail server."
+        return "The next fetch files the message on the mail server."
+    if row.remote == Remote.DELETED:
+        return "On the mail server the message was deleted; the original is kept here."
     return ""

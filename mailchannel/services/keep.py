@@ -16,8 +16,10 @@ from mailchannel.kernel.decisions import Outcome
 from mailchannel.kernel.failpoints import hit
 from mailchannel.models import InboundMail, MailServer, RawMail
 from mailchannel.parsing.identity import identity
+from mailchannel.parsing.rebuilt import rebuilt_identity
 from mailchannel.services.judge_again import DANGEROUS, remembered
 from mailchannel.services.same_mailbox import of_same_account
+from mailchannel.transports import TRANSPORTS
 
 _RACES = 3  # other workers we lose to before giving up
 
@@ -68,11 +70,21 @@ def keep(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[
     return kept
 
 
-def name(raw: bytes, *, acceptance: Mapping[str, Any], headers_only: bool = False) -> str:
-    """What makes two mails the same. Where duplicates are allowed only the very same bytes are."""
+def name(raw: bytes, *, acceptance: Mapping[str, Any], headers_only: bool = False, transport: str = "") -> str:
+    """What makes two mails the same. Where duplicates are allowed only the very same bytes are; of a `transport` whose
+    server writes each mail anew, only what was delivered to it in one go.
+    """
+    if rewrites(transport):
+        each = bool(acceptance.get("allow_duplicates"))
+        return rebuilt_identity(raw, each_delivery=each, headers_only=headers_only)
     if headers_only:
         return hashlib.sha256(b"headers only\0" + raw).hexdigest()
     return hashlib.sha256(raw).hexdigest() if acceptance.get("allow_duplicates") else identity(raw)
+
+
+def rewrites(transport: str) -> bool:
+    """Whether mail that comes this way says the same in other bytes each time it is fetched."""
+    return transport in TRANSPORTS and getattr(TRANSPORTS[transport], "rewrites", False)
 
 
 def headers_of(raw: bytes) -> bytes:
@@ -84,8 +96,10 @@ def headers_of(raw: bytes) -> bytes:
 @transaction.atomic
 def _insert(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[Kept]:
     new = _unknown(server, place, arrivals)
-    names = [name(a.raw, acceptance=server.acceptance, headers_only=a.headers_only) for a in new]
-    known = _Known(_ledger(server, place), new, names)
+    names = [
+        name(a.raw, acceptance=server.acceptance, headers_only=a.headers_only, transport=place.transport) for a in new
+    ]
+    known = _Known(_ledger(server, place), place, new, names)
     rows: list[InboundMail] = []
     for arrival, named in zip(new, names, strict=True):
         again = known.put_back(arrival, named)
@@ -114,38 +128,60 @@ def _insert(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> li
 
 
 class _Known:
-    """What the ledger has of these arrivals already, by identity."""
+    """What the ledger has of these arrivals already: by identity, and of mails that were put back also by key, because
+    some servers know a mail by one name wherever it lies.
+    """
 
-    def __init__(self, ledger: QuerySet[InboundMail], arrivals: Sequence[Arrival], names: Sequence[str]) -> None:
-        asked = {each for arrival, named in zip(arrivals, names, strict=True) for each in _other_names(arrival, named)}
-        found = (
-            ledger.filter(identity__in=asked).filter(Q(duplicate_of=None) | Q(retry_at__isnull=False)).order_by("pk")
-        )
+    def __init__(
+        self, ledger: QuerySet[InboundMail], place: Place, arrivals: Sequence[Arrival], names: Sequence[str]
+    ) -> None:
+        self._place = place
+        pairs = zip(arrivals, names, strict=True)
+        asked = {each for arrival, named in pairs for each in _other_names(place, arrival, named)}
+        rows = ledger.filter(identity__in=asked)
+        found = rows.filter(Q(duplicate_of=None) | Q(retry_at__isnull=False)).order_by("pk")
+        waiting = _named_so(ledger, place, arrivals).filter(retry_at__isnull=False)
+        self._by_key = dict(waiting.values_list("remote_key", "pk"))
+        self._by_name: dict[str, list[int]] = defaultdict(list)
         self.originals: dict[str, int] = {}
-        self._put_back: dict[str, list[int]] = defaultdict(list)
         for pk, named, first, retry_at in found.values_list("pk", "identity", "duplicate_of", "retry_at"):
             if first is None:
                 self.originals[named] = pk
-            if retry_at is not None:
-                self._put_back[named].append(pk)
+            if retry_at is not None and pk not in self._by_key.values():
+                self._by_name[named].append(pk)
 
     def put_back(self, arrival: Arrival, named: str) -> InboundMail | None:
         """The row of a mail that a person has put back into the inbox; each is given out once."""
-        for each in _other_names(arrival, named):
-            if self._put_back.get(each):
-                row = InboundMail.objects.select_related("duplicate_of").get(pk=self._put_back[each].pop(0))
-                if row.duplicate_of_id is None:  # one known by its headers only had another name till now
-                    first = self.originals.setdefault(named, row.pk)
-                    row.duplicate_of_id = first if first != row.pk else None
-                return row
+        pk = self._taken(arrival, named)
+        if pk is None:
+            return None
+        row = InboundMail.objects.select_related("duplicate_of").get(pk=pk)
+        if row.duplicate_of_id is None:  # one known by its headers only had another name till now
+            first = self.originals.setdefault(named, row.pk)
+            row.duplicate_of_id = first if first != row.pk else None
+        return row
+
+    def _taken(self, arrival: Arrival, named: str) -> int | None:
+        if arrival.key in self._by_key:
+            return self._by_key.pop(arrival.key)
+        for each in _other_names(self._place, arrival, named):
+            if self._by_name.get(each):
+                return self._by_name[each].pop(0)
         return None
 
 
-def _other_names(arrival: Arrival, named: str) -> tuple[str, ...]:
+def _named_so(ledger: QuerySet[InboundMail], place: Place, arrivals: Sequence[Arrival]) -> QuerySet[InboundMail]:
+    """Rows that have these very keys."""
+    keys = [arrival.key for arrival in arrivals]
+    return ledger.filter(folder=place.folder, epoch=place.epoch, remote_key__in=keys)
+
+
+def _other_names(place: Place, arrival: Arrival, named: str) -> tuple[str, ...]:
     """A mail of which only the headers were kept the first time had another name then."""
     if arrival.headers_only:
         return (named,)
-    return (named, name(headers_of(arrival.raw), acceptance={}, headers_only=True))
+    head = headers_of(arrival.raw)
+    return (named, name(head, acceptance={}, headers_only=True, transport=place.transport))
 
 
 def _adopt(row: InboundMail, server: MailServer, place: Place, arrival: Arrival, named: str) -> InboundMail:
@@ -192,9 +228,7 @@ def _ledger(server: MailServer, place: Place) -> QuerySet[InboundMail]:
 
 
 def _unknown(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[Arrival]:
-    known = _ledger(server, place).filter(
-        folder=place.folder, epoch=place.epoch, remote_key__in=[a.key for a in arrivals]
-    )
+    known = _named_so(_ledger(server, place), place, arrivals).filter(retry_at=None)
     keys = set(known.values_list("remote_key", flat=True))
     return [arrival for arrival in arrivals if arrival.key not in keys]
 

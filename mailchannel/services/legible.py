@@ -15,6 +15,8 @@ from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.pipeline.routing import ROUTING_SPECS
 from mailchannel.senders import SENDERS
+from mailchannel.services.after import AFTER_SPECS
+from mailchannel.services.sign_in.specs import specs_of
 from mailchannel.services.spec_check import spec_problems
 from mailchannel.services.trouble import TROUBLE_SPECS
 from mailchannel.services.validation import skip_time
@@ -33,10 +35,14 @@ def legible(server: MailServer) -> MailServer:
 def _options(server: MailServer) -> Iterator[tuple[str, tuple[FieldSpec, ...]]]:
     if server.protocol in TRANSPORTS:
         yield "connection", TRANSPORTS[server.protocol].fields
-    yield "sending", SENDERS["smtp"].fields
+    if server.sending_protocol in SENDERS:
+        yield "sending", SENDERS[server.sending_protocol].fields
+    yield "oauth", specs_of(server.auth)
+    yield "sending_oauth", specs_of(server.sending_auth)
     yield "acceptance", acceptance_specs()
     yield "routing", ROUTING_SPECS
     yield "attachments", FILE_SPECS
+    yield "after", AFTER_SPECS
     yield "trouble", TROUBLE_SPECS
     yield "confirmation", CONFIRMATION_SPECS
 

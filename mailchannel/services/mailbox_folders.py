@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
-from mailchannel.services.check import Candidate, Finding, Level, limit, within
+from mailchannel.network.sights import Surveyed
+from mailchannel.services.check import Candidate, Finding, Level, hurried, within
 from mailchannel.services.doctor.findings import Report
 from mailchannel.services.doctor.folders import named
 from mailchannel.services.doctor.reading import opened
@@ -17,11 +18,14 @@ COUNT_FOR = 5.0  # seconds; a mailbox may have hundreds of folders
 
 @dataclass(slots=True)
 class Listing:
-    """What was seen. `mails` counts as many folders as there was time for; `findings` say why there is no list."""
+    """What was seen. `mails` counts as many folders as there was time for; `findings` say why there is no list.
+    `can_remove` is False only where the server said that it cannot delete single mails.
+    """
 
     folders: list[Folder] = field(default_factory=list)
     mails: dict[str, int] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
+    can_remove: bool = True
 
     def missing(self, names: Iterable[str]) -> list[str]:
         """Of `names` those no folder has; there is always an INBOX, whatever the server calls it."""
@@ -30,32 +34,33 @@ class Listing:
 
 def look(candidate: Candidate) -> Listing:
     """Reads only."""
-    listing, seconds = Listing(), limit(candidate)
+    listing, ready = Listing(), hurried(candidate)
 
     def job(say: Report) -> None:
-        with opened(candidate, seconds) as box:
+        with opened(ready) as box:
+            listing.can_remove = not isinstance(box, Surveyed) or box.can_remove()
             found = [folder for folder in box.folders() if folder.selectable]
             listing.folders = sorted(found, key=lambda folder: (folder.name.upper() != "INBOX", folder.name.lower()))
             _count(box, listing)
 
-    findings = within(seconds, {"": job})
+    findings = within(ready.way.timeout, {"": job})
     listing.findings = () if listing.folders else findings
     return listing
 
 
 def create(candidate: Candidate, names: Sequence[str]) -> list[Finding]:
     """Makes the folders that are missing; one that exists is left as it is. Stops at the first that cannot be made."""
-    seconds = limit(candidate)
+    ready = hurried(candidate)
 
     def job(say: Report) -> None:
-        with opened(candidate, seconds) as box:
+        with opened(ready) as box:
             for name in names:
                 before = {folder.name for folder in box.folders()}
                 own = box.ensure_folder(name)
                 done = "was there already" if own in before else "was created"
                 say(Finding(Level.OK, f"“{own}” {done}."))
 
-    return within(seconds, {"": job})
+    return within(ready.way.timeout, {"": job})
 
 
 def _count(box: Transport, listing: Listing) -> None:

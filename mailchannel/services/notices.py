@@ -32,6 +32,7 @@ from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.files import Dropped, dropped
 from mailchannel.pipeline.gates.authentication import authenticated
 from mailchannel.services.config import own_addresses
+from mailchannel.services.leaving import can_send
 from mailchannel.services.outbox import queue
 from tickets.api import Written, signature
 
@@ -71,7 +72,7 @@ def tell_of_stripped(
     if not with_defaults(FILE_SPECS, channel.files)["notify_stripped"]:
         return (Step("notice", "sender", "none", "notices about files that were left out are switched off"),)
     occasion = Occasion(row.server, row, mail, written, files)
-    if not occasion.server.sending.get("host"):
+    if not can_send(occasion.server):
         return (Step("notice", "sender", "none", f"no outgoing server is set for {occasion.server.name}"),)
     ours = own_addresses(occasion.server)
     sender = authenticated(mail, channel.acceptance)

@@ -11,6 +11,7 @@ ENCRYPTIONS: Final = {"tls": "TLS", "starttls": "STARTTLS", "none": "no encrypti
 #: Protocol → encryption → the port that belongs to it (RFC 8314 and the registered ones).
 USUAL_PORTS: Final[Mapping[str, Mapping[str, int]]] = {
     "imap": {"tls": 993, "starttls": 143, "none": 143},
+    "pop3": {"tls": 995, "starttls": 110, "none": 110},
     "smtp": {"starttls": 587, "tls": 465, "none": 25},
 }
 
@@ -37,8 +38,10 @@ class Provider:
     refuses_passwords: str = ""
 
 
-def _servers(imap: str, smtp: str, smtp_encryption: str) -> Mapping[str, Endpoint]:
-    return {"imap": Endpoint(imap, "tls"), "smtp": Endpoint(smtp, smtp_encryption)}
+def _servers(imap: str, smtp: str, smtp_encryption: str, *, pop3: str | None = None) -> Mapping[str, Endpoint]:
+    """Without a `pop3` the provider has none."""
+    servers = {"imap": Endpoint(imap, "tls"), "smtp": Endpoint(smtp, smtp_encryption)}
+    return servers if pop3 is None else {**servers, "pop3": Endpoint(pop3, "tls")}
 
 
 _NO_PASSWORDS = (
@@ -56,13 +59,13 @@ PROVIDERS: Final = (
     Provider(
         OTHER,
         "Another mail server",
-        _servers("", "", "starttls"),
+        _servers("", "", "starttls", pop3=""),
         "Ask whoever runs it for the server's name; it often looks like imap.example.com and smtp.example.com.",
     ),
     Provider(
         "microsoft",
         "Microsoft 365 or Outlook",
-        _servers("outlook.office365.com", "smtp.office365.com", "starttls"),
+        _servers("outlook.office365.com", "smtp.office365.com", "starttls", pop3="outlook.office365.com"),
         _MICROSOFT_NOTE,
         ("office365.com", "outlook.com", "partner.outlook.cn"),
         ("outlook.com", "hotmail.com", "live.com", "msn.com", "onmicrosoft.com"),
@@ -76,7 +79,7 @@ PROVIDERS: Final = (
     Provider(
         "microsoft-us",
         "Microsoft 365 for the US government (GCC High)",
-        _servers("outlook.office365.us", "smtp.office365.us", "starttls"),
+        _servers("outlook.office365.us", "smtp.office365.us", "starttls", pop3="outlook.office365.us"),
         _MICROSOFT_NOTE,
         ("office365.us",),
         (),
@@ -90,7 +93,7 @@ PROVIDERS: Final = (
     Provider(
         "gmail",
         "Gmail or Google Workspace",
-        _servers("imap.gmail.com", "smtp.gmail.com", "starttls"),
+        _servers("imap.gmail.com", "smtp.gmail.com", "starttls", pop3="pop.gmail.com"),
         "Google refuses the account's own password. Switch on 2-Step Verification, make an app password in the "
         "Google account, and enter that.",
         ("gmail.com", "googlemail.com"),
@@ -100,7 +103,7 @@ PROVIDERS: Final = (
     Provider(
         "yahoo",
         "Yahoo Mail",
-        _servers("imap.mail.yahoo.com", "smtp.mail.yahoo.com", "tls"),
+        _servers("imap.mail.yahoo.com", "smtp.mail.yahoo.com", "tls", pop3="pop.mail.yahoo.com"),
         "Yahoo refuses the account's own password. Make an app password under Account security, and enter that.",
         ("mail.yahoo.com",),
         ("yahoo.com", "ymail.com", "rocketmail.com"),
@@ -108,7 +111,7 @@ PROVIDERS: Final = (
     Provider(
         "zoho",
         "Zoho Mail",
-        _servers("imap.zoho.com", "smtp.zoho.com", "tls"),
+        _servers("imap.zoho.com", "smtp.zoho.com", "tls", pop3="pop.zoho.com"),
         "Switch on IMAP access in Zoho first. With a domain of your own the servers are imappro.zoho.com and "
         "smtppro.zoho.com; outside the USA they end in the region, such as zoho.eu. With two-factor sign-in it wants "
         "an app password.",
@@ -126,7 +129,7 @@ PROVIDERS: Final = (
     Provider(
         "fastmail",
         "Fastmail",
-        _servers("imap.fastmail.com", "smtp.fastmail.com", "tls"),
+        _servers("imap.fastmail.com", "smtp.fastmail.com", "tls", pop3="pop.fastmail.com"),
         "Fastmail refuses the account's own password. Make an app password under Privacy & Security, and enter that.",
         ("fastmail.com",),
         ("fastmail.com", "fastmail.fm"),

@@ -9,17 +9,19 @@ from typing import Final
 from django.contrib.auth import get_user_model
 
 from mailchannel.compose.confirmation import CONFIRMATION_SPECS
-from mailchannel.kernel.specs import FieldSpec, with_defaults
+from mailchannel.kernel.specs import FieldSpec, asked_for, with_defaults
 from mailchannel.models import FolderMapping, MailServer
 from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.pipeline.routing import ROUTING_SPECS
 from mailchannel.senders import SENDERS
-from mailchannel.services import file_settings, routing_settings
-from mailchannel.services.same_mailbox import Reader, readers
+from mailchannel.services import after, file_settings, routing_settings
+from mailchannel.services.after import AFTER_SPECS
+from mailchannel.services.leaving import can_send
+from mailchannel.services.same_mailbox import Reader, readers, whose
 from mailchannel.services.spec_check import spec_problems
 from mailchannel.services.trouble import TROUBLE_SPECS
-from mailchannel.services.validation import MAY_STAY, TARGETS, folder_problems
+from mailchannel.services.validation import TARGETS, folder_problems
 from mailchannel.services.vault import connection_settings, sending_settings
 from mailchannel.transports import TRANSPORTS
 from tickets.api import published_templates, template_fields
@@ -28,6 +30,7 @@ from tickets.api import published_templates, template_fields
 STEP_OF: Final = {
     "": "connection",
     "sending-": "connection",
+    "after-": "folders",
     "trouble-": "folders",
     "accept-": "senders",
     "route-": "ticket",
@@ -66,7 +69,7 @@ def problems(server: MailServer) -> list[Problem]:
 
 def rivals(server: MailServer) -> list[Problem]:
     """What keeps it from being live although all its settings are right: another one is, for the same mailbox."""
-    return [Problem("connection", "username", _why_not(each)) for each in readers(server) if each.at_work]
+    return [Problem("connection", whose(server)[0], _why_not(each)) for each in readers(server) if each.at_work]
 
 
 def _why_not(other: Reader) -> str:
@@ -84,9 +87,10 @@ def _connection(server: MailServer) -> Iterator[Problem]:
     if server.protocol not in TRANSPORTS:
         yield Problem("connection", "protocol", f"There is no protocol called “{server.protocol}”.")
         return
-    yield from _specs("", TRANSPORTS[server.protocol].fields, connection_settings(server))
-    if server.sending.get("host"):  # without one mail comes in but no answer leaves; the review says so
-        yield from _specs("sending-", SENDERS["smtp"].fields, sending_settings(server))
+    yield from _specs("", asked_for(TRANSPORTS[server.protocol].fields, server.auth), connection_settings(server))
+    if can_send(server):  # without it mail comes in but no answer leaves; the review says so
+        sending = asked_for(SENDERS[server.sending_protocol].fields, server.sending_auth)
+        yield from _specs("sending-", sending, sending_settings(server))
 
 
 def _specs(prefix: str, specs: tuple[FieldSpec, ...], stored: Mapping[str, object]) -> Iterator[Problem]:
@@ -98,6 +102,8 @@ def _folders(server: MailServer) -> Iterator[Problem]:
     if server.protocol in TRANSPORTS and TRANSPORTS[server.protocol].has_folders:
         yield from _folder_roles(server)
         yield from _specs("trouble-", TROUBLE_SPECS, server.trouble)
+    if after.specs_of(server.protocol):
+        yield from _specs("after-", AFTER_SPECS, server.after)
 
 
 def _folder_roles(server: MailServer) -> Iterator[Problem]:
@@ -106,9 +112,8 @@ def _folder_roles(server: MailServer) -> Iterator[Problem]:
         by_role[row.role].append(row.folder)
     if not by_role["source"]:
         yield Problem("folders", "source", "No folder to read mail from is chosen.")
-    for role, ended in TARGETS.items():
-        if not by_role[role] and role not in MAY_STAY:
-            yield Problem("folders", role, f"The folder for {ended} mail is missing.")
+    if not by_role["fail"] and after.moves_failed(server):
+        yield Problem("folders", "fail", "The folder for failed mail is missing.")
     targets = {role: folders[0] for role in TARGETS if (folders := by_role[role])}
     for role, text in folder_problems(by_role["source"], targets, by_role["never_read"]).items():
         yield Problem("folders", role, text)

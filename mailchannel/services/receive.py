@@ -11,7 +11,7 @@ from django.utils import timezone
 from mailchannel.kernel.channel import Channel
 from mailchannel.models import FolderMapping, InboundMail, MailServer
 from mailchannel.pipeline.gates.too_large import limit
-from mailchannel.services import fail_folder
+from mailchannel.services import fail_folder, reused_names
 from mailchannel.services.config import freeze
 from mailchannel.services.debug import Notebook
 from mailchannel.services.filing import Filing
@@ -19,11 +19,12 @@ from mailchannel.services.keep import Arrival, Place, keep
 from mailchannel.services.lease import Lease
 from mailchannel.services.same_mailbox import of_same_account
 from mailchannel.services.settle import settle_kept
-from mailchannel.transports import Listed, MessageRef, Transport
+from mailchannel.transports import TRANSPORTS, Listed, MessageRef, Transport
 
 BATCH_MAILS = 50
 BATCH_BYTES = 8_000_000
 LISTED_AT_ONCE = 500
+INBOX = "INBOX"
 #: So many mails older than the start date are listed in the mail log, the newest of them; the rest is left unread.
 OLDER_LOGGED = 1000
 
@@ -74,6 +75,7 @@ class Fetch:
     def _drain(self, folder: str) -> None:
         epoch = self.box.epoch(folder)
         self._forget_other_epochs(folder, epoch)
+        reused_names.let_go(self.server, self.box, folder, epoch)
         self._file(folder, epoch)
         keys = self._new_keys(folder, epoch)
         for done, batch in self._batches(folder, epoch, keys):
@@ -97,9 +99,21 @@ class Fetch:
             older = [key for key in keys if key not in recent]
             skipped = set(older[:-OLDER_LOGGED])
             keys = [key for key in keys if key not in skipped]
-        ledger = InboundMail.objects.filter(server__in=of_same_account(self.server), folder=folder, epoch=epoch)
-        known = set(ledger.values_list("remote_key", flat=True))
+        shared = InboundMail.objects.filter(server__in=of_same_account(self.server), folder=folder, epoch=epoch)
+        known = dict(shared.filter(retry_at=None).values_list("remote_key", "remote"))
+        self._file_again(folder, epoch, [key for key in keys if known.get(key) == InboundMail.Remote.MOVED])
         return [key for key in keys if key not in known]
+
+    def _file_again(self, folder: str, epoch: str, keys: Sequence[str]) -> None:
+        """Somebody has moved them back here, and the server knows a mail by one name wherever it lies. Elsewhere such
+        a mail comes with another name, as a duplicate, and is filed as that.
+        """
+        for start in range(0, len(keys), LISTED_AT_ONCE):
+            rows = InboundMail.objects.filter(server=self.server, folder=folder, epoch=epoch)
+            some = rows.filter(remote_key__in=keys[start : start + LISTED_AT_ONCE], remote=InboundMail.Remote.MOVED)
+            some.update(remote=InboundMail.Remote.PENDING, filed_to="")
+        if keys:
+            self._file(folder, epoch)
 
     def _batches(self, folder: str, epoch: str, keys: Sequence[str]) -> Iterator[tuple[int, list[Listed]]]:
         """(keys looked at so far, next batch)."""
@@ -156,7 +170,9 @@ class Fetch:
 
 
 def sources(server: MailServer) -> list[str]:
-    """The folders mail is read from, in the order they are read."""
+    """The folders mail is read from, in the order they are read. Where there are none, the mailbox is the inbox."""
+    if server.protocol in TRANSPORTS and not TRANSPORTS[server.protocol].has_folders:
+        return [INBOX]
     roles, folders = FolderMapping.Role, list(server.folders.all())
     never = {each.folder for each in folders if each.role == roles.NEVER_READ}
     return [each.folder for each in folders if each.role == roles.SOURCE and each.folder not in never]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import yaml
 from django.db import transaction
@@ -12,29 +14,38 @@ from mailchannel.models.secrets import Secrets
 from mailchannel.services import audit, drafts
 from mailchannel.services.audit import Person
 from mailchannel.services.config_file.file import read
-from mailchannel.services.config_file.server import SIDES, addressing, apply_settings
-from mailchannel.services.vault import SENDING
+from mailchannel.services.config_file.server import SIDES, apply_settings, is_moved, side_of
+from mailchannel.services.vault import INBOX
 from mailchannel.services.versions import document
+
+#: What versions of before have none of.
+OLDER: Final[Mapping[str, Any]] = {
+    "oauth": {},
+    "sending_oauth": {},
+    "proxy": None,
+    "authorities": None,
+    "verify_certificate": True,
+}
 
 
 @transaction.atomic
 def restore(version: SettingsVersion, *, by: Person | None) -> MailServer:
     """Puts an earlier version into the draft, to be looked at and published. Raises ConfigError.
 
-    A password goes only where it was typed for: if the earlier version used another server or account, the draft has
-    none and has to be given one.
+    A password goes only where it was typed for: if the earlier version used another server or account, or a way on
+    which others could read it, the draft has none and has to be given one.
     """
     server = version.server
     draft = drafts.begin(server)
     now = document(draft)
     same = {"template": now["ticket"]["template"]}  # it cannot change any more, only be called otherwise
     wanted = {**version.document, "name": draft.name, "ticket": {**version.document["ticket"], **same}}
-    keep = {
-        side: addressing(now, side) == addressing(wanted, side) and now["protocol"] == wanted["protocol"]
-        for side in SIDES
-    }
+    wanted = {**OLDER, **wanted}
+    keep = {side for side in SIDES if not is_moved(now, wanted, side)}
+    if now["protocol"] != wanted["protocol"]:
+        keep.discard("connection")
     draft.secrets = Secrets(
-        {n: value for n, value in draft.secrets.items() if keep["sending" if n.startswith(SENDING) else "connection"]}
+        {name: value for name, value in draft.secrets.items() if side_of(name) in keep or name.startswith(INBOX)}
     )
     text = yaml.safe_dump({"mail_servers": [wanted]}, allow_unicode=True, sort_keys=False)
     (entry,) = read(text, folder=Path()).mail_servers

@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from mailchannel.models import FolderMapping, MailServer
+from mailchannel.services.sign_in.clouds import host_of
 from mailchannel.transports import TRANSPORTS
+from mailchannel.transports.ews import Ews
+from mailchannel.transports.graph import Graph
 
 Account = tuple[str, str]
 
@@ -59,14 +62,28 @@ def of_same_account(server: MailServer) -> frozenset[int]:
 
 
 def account(server: MailServer) -> Account | None:
-    """None as long as nobody has said which."""
-    host, user = server.connection.get("host"), server.connection.get("username")
+    """Where the mailbox lies and whose it is; None as long as nobody has said which."""
+    settings = server.connection
+    if server.protocol == Graph.key:
+        host, user = Graph.key, settings.get("mailbox") or server.address
+    elif server.protocol == Ews.key:
+        host, user = host_of(str(settings.get("url", ""))), settings.get("mailbox")
+    else:
+        host, user = settings.get("host"), settings.get("username")
     return (str(host).lower(), str(user).lower()) if host and user else None
+
+
+def whose(server: MailServer) -> tuple[str, str]:
+    """The setting that names the mailbox, and its label."""
+    known = TRANSPORTS[server.protocol].fields if server.protocol in TRANSPORTS else ()
+    labels = {spec.name: spec.label for spec in known}
+    return next(((name, labels[name]) for name in ("mailbox", "username") if name in labels), ("address", "Address"))
 
 
 def _of_user(name: str) -> QuerySet[MailServer]:
     """Asked at every fetch, so the database finds them among all."""
-    return MailServer.objects.filter(connection__username__iexact=name)
+    settings = Q(connection__username__iexact=name) | Q(connection__mailbox__iexact=name)
+    return MailServer.objects.filter(settings | Q(protocol=Graph.key, address__iexact=name))
 
 
 def _sources(server: MailServer) -> set[str]:

@@ -11,8 +11,9 @@ from mailchannel.models import FieldMapping, FolderMapping, MailServer
 from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.pipeline.routing import ROUTING_SPECS
 from mailchannel.senders import SENDERS
-from mailchannel.services import file_settings
+from mailchannel.services import after, file_settings
 from mailchannel.services.notices import team
+from mailchannel.services.sign_in.specs import specs_of
 from mailchannel.services.trouble import TROUBLE_SPECS
 from mailchannel.services.validation import TARGETS
 from mailchannel.transports import TRANSPORTS
@@ -34,19 +35,32 @@ def exported_server(server: MailServer) -> dict[str, Any]:
         "status": server.status if server.status in STATUSES else MailServer.Status.ACTIVE.value,
         "protocol": server.protocol,
         "auth": server.auth,
+        "oauth": options_in_force(specs_of(server.auth), server.oauth),
         "address": server.address,
         "aliases": [row.address for row in server.aliases.all()],
         "reply_to": server.reply_to,
         "connection": {**options_in_force(TRANSPORTS[server.protocol].fields, server.connection), **_columns(server)},
-        "sending": options_in_force(SENDERS["smtp"].fields, server.sending),
+        "sending_protocol": server.sending_protocol,
+        "sending_auth": server.sending_auth,
+        "sending_oauth": _own_application(server),
+        "sending": options_in_force(SENDERS[server.sending_protocol].fields, server.sending),
+        "proxy": server.proxy.name if server.proxy else None,
+        "authorities": server.authorities or None,
+        "verify_certificate": server.verify_certificate,
         "folders": _folders(server),
         "accept": _accept(server),
         "attachments": file_settings.own_values(server.attachments),
+        "after": after.in_force(server),
         "trouble": options_in_force(TROUBLE_SPECS, server.trouble),
         "confirmation": options_in_force(CONFIRMATION_SPECS, server.confirmation),
         "alert_to": sorted(person.get_username() for person in team(server)),
         "ticket": _ticket(server),
     }
+
+
+def _own_application(server: MailServer) -> dict[str, Any]:
+    """Empty where the application for reading signs in for sending, too."""
+    return options_in_force(specs_of(server.sending_auth), server.sending_oauth) if server.sending_oauth else {}
 
 
 def _columns(server: MailServer) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
 from mailchannel.models import MailServer
+from mailchannel.services import after
 from mailchannel.transports import TRANSPORTS
 
 TROUBLE_SPECS: Final = (
@@ -45,7 +46,7 @@ def has_fail_folder(server: MailServer) -> bool:
 
 
 def moves_failed(server: MailServer) -> bool:
-    return has_fail_folder(server) and bool(in_force(server)["move_failed"])
+    return after.moves_failed(server) and bool(in_force(server)["move_failed"])
 
 
 def most_failed(server: MailServer) -> int:

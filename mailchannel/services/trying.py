@@ -100,7 +100,8 @@ class World:
         """A row for each, stored or not, that knows the first copy of its mail. One that was put back into the inbox is
         no earlier copy of itself.
         """
-        names = [name(s.raw, acceptance=self.channel.acceptance, headers_only=s.headers_only) for s in samples]
+        accept, way_in = self.channel.acceptance, self.server.protocol
+        names = [name(s.raw, acceptance=accept, headers_only=s.headers_only, transport=way_in) for s in samples]
         firsts = InboundMail.objects.filter(server=self.server.live, duplicate_of=None, retry_at=None)
         stored = {row.identity: row for row in firsts.filter(identity__in=names).exclude(pk__in=self.supposed.unseen)}
         return [self._row(s, named, stored.get(named)) for s, named in zip(samples, names, strict=True)]

@@ -158,9 +158,6 @@ LINE_CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
 #: Role of a folder → what happens there, as part of a sentence.
 TARGETS: Final = {"success": "processed", "fail": "failed", "exclusion": "ignored"}
 
-#: Mail of these may stay where it is read: no folder is stored for them.
-MAY_STAY: Final = ("success", "exclusion")
-
 
 def folder_problems(source: Iterable[str], targets: Mapping[str, str], never_read: Iterable[str]) -> dict[str, str]:
     """Role → why its folder cannot be used. A mail moved to where it is read from would be read for ever."""

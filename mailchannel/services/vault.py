@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from mailchannel.models import MailServer
+from mailchannel.services import authorities
+from mailchannel.services.sign_in.specs import READING_VAULT, SENDING_VAULT
 
 #: Names of secrets used for sending carry this prefix in the encrypted column.
 SENDING = "sending."
+#: Those whoever brings mail to a forwarding inbox has to know.
+INBOX = "inbox."
 #: A stored secret was given for one server and one account: when any of these changes it has to be given again.
-ADDRESSING = ("host", "port", "encryption", "username")
+ADDRESSING: Final = ("host", "port", "encryption", "url", "username")
+#: How its server is reached.
+ON_THE_WAY: Final = ("proxy", "authorities", "verify_certificate")
+#: Secrets of the applications that sign in for us go to the identity provider, never to a mail server.
+_NOT_FOR_READING: Final = (SENDING, READING_VAULT, SENDING_VAULT, INBOX)
+
+
+def exposes(before: Mapping[str, Any], after: Mapping[str, Any], *, plain: bool) -> bool:
+    """Whether others than before may read a stored secret on its way, as `ON_THE_WAY` says: the certificate is checked
+    no more, one more authority may vouch for whoever answers, or another proxy sees what is not encrypted, or encrypted
+    for just anybody. `plain`: nothing is encrypted. Whoever could bring that about and keep the secret would learn it.
+    """
+    unchecked = not after["verify_certificate"]
+    newly = unchecked and before["verify_certificate"]
+    rerouted = before["proxy"] != after["proxy"] and (plain or unchecked)
+    return newly or rerouted or authorities.added(before["authorities"] or "", after["authorities"] or "")
 
 
 def connection_settings(server: MailServer) -> dict[str, Any]:
     """What the transport wants, secrets in clear: hand it over, never store, log or show it."""
-    secrets = {name: value for name, value in server.secrets.items() if not name.startswith(SENDING)}
+    secrets = {name: value for name, value in server.secrets.items() if not name.startswith(_NOT_FOR_READING)}
     return {**server.connection, **secrets}
 
 

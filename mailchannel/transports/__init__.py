@@ -6,22 +6,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import TracebackType
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from mailchannel.kernel.registry import Registry
 from mailchannel.kernel.specs import FieldSpec
+from mailchannel.network.way import Way
 
 
 class TransportError(Exception):
     """Said in words an administrator understands. `field` names the setting to look at.
 
-    `permanent` means that trying again with the same settings cannot help (wrong password, missing folder).
+    `permanent` means that trying again with the same settings cannot help (wrong password, missing folder). `wait`:
+    the server wants to be left alone for so many seconds.
     """
 
-    def __init__(self, message: str, *, field: str = "", permanent: bool = False) -> None:
+    def __init__(self, message: str, *, field: str = "", permanent: bool = False, wait: float = 0) -> None:
         super().__init__(message)
         self.field = field
         self.permanent = permanent
+        self.wait = wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,10 @@ class Transport(Protocol):
     key: ClassVar[str]
     label: ClassVar[str]
     fields: ClassVar[tuple[FieldSpec, ...]]  # the connection settings; Kind.SECRET ones come decrypted
+    auths: ClassVar[tuple[str, ...]]  # ways of signing in: password, oauth_microsoft, oauth; the first is the usual one
     has_folders: ClassVar[bool]
 
-    def __init__(self, settings: Mapping[str, Any], *, timeout: float, allow_private: bool = False) -> None: ...
+    def __init__(self, settings: Mapping[str, Any], way: Way) -> None: ...
 
     def __enter__(self) -> Self: ...
 
@@ -113,6 +117,28 @@ class Transport(Protocol):
 
     def move(self, refs: Sequence[MessageRef], folder: str) -> bool:
         """Moves what is still there; safe to repeat. False: this server can only leave them where they are."""
+        ...
+
+
+@runtime_checkable
+class Remover(Protocol):
+    """A transport that can also take mail away for good, or mark it as read where it lies."""
+
+    def remove(self, refs: Sequence[MessageRef]) -> bool:
+        """Deletes what is still there; safe to repeat. False: this server cannot delete single mails."""
+        ...
+
+    def mark_read(self, refs: Sequence[MessageRef]) -> bool:
+        """False: this server knows no such mark."""
+        ...
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """A transport that can put mail into a folder, as one puts letters into a file."""
+
+    def put(self, raw: bytes, folder: str) -> None:
+        """Once more each time it is asked. Shown as read."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from types import TracebackType
@@ -14,6 +14,7 @@ from mailchannel.network.account import Account
 from mailchannel.network.imap_client import ImapClient
 from mailchannel.network.imap_faults import FAILURES, explain
 from mailchannel.network.sights import Sight, Space, Step, Watch, nobody
+from mailchannel.network.way import Way
 from mailchannel.transports import Fetched, Folder, Listed, MessageRef, TransportError, transport
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -26,6 +27,7 @@ class Imap:
 
     key = "imap"
     label = "IMAP"
+    auths = ("password", "oauth_microsoft", "oauth")
     has_folders = True
     fields = (
         FieldSpec("host", "Host", help="For example imap.example.com.", required=True),
@@ -42,17 +44,17 @@ class Imap:
             "encryption",
             "Encryption",
             Kind.CHOICE,
-            help="None is for your own network only. Certificates are always checked.",
+            help="None is for your own network only.",
             default="tls",
             choices=(("tls", "TLS"), ("starttls", "STARTTLS"), ("none", "None")),
         ),
         FieldSpec("username", "User name", help="Often the whole mail address.", required=True),
-        FieldSpec("password", "Password", Kind.SECRET, required=True),
+        FieldSpec("password", "Password", Kind.SECRET, required=True, auths=("password",)),
     )
 
-    def __init__(self, settings: Mapping[str, Any], *, timeout: float, allow_private: bool = False) -> None:
+    def __init__(self, settings: Mapping[str, Any], way: Way) -> None:
         self._account = Account.of(with_defaults(self.fields, settings))
-        self._client = ImapClient(self._account, timeout=timeout, allow_private=allow_private)
+        self._client = ImapClient(self._account, way)
         self._selected = ("", "", True)  # folder, epoch, readonly
         self._seen: Watch = nobody
 
@@ -127,15 +129,31 @@ class Imap:
         yield from self._bodies(refs, "HEADER", 0)
 
     def move(self, refs: Sequence[MessageRef], folder: str) -> bool:
+        return self._change(refs, lambda uids: self._client.move(uids, folder))
+
+    def remove(self, refs: Sequence[MessageRef]) -> bool:
+        return self._change(refs, self._client.remove)
+
+    def mark_read(self, refs: Sequence[MessageRef]) -> bool:
+        return self._change(refs, self._client.mark_read)
+
+    def can_remove(self) -> bool:
+        return self._client.can_remove
+
+    def put(self, raw: bytes, folder: str) -> None:
+        with self._explained():
+            self._client.append(raw, folder)
+
+    def _change(self, refs: Sequence[MessageRef], change: Callable[[list[str]], bool]) -> bool:
         if not refs:
             return True
         with self._explained():
             uids = self._uids(refs, to_change=True)
             if len(uids) < len(refs):
                 raise TransportError(
-                    f"The server has numbered the mails in {refs[0].folder} anew, so nothing was moved."
+                    f"The server has numbered the mails in {refs[0].folder} anew, so nothing was changed there."
                 )
-            return self._client.move(uids, folder)
+            return change(uids)
 
     def _bodies(self, refs: Sequence[MessageRef], section: str, expect_bytes: int) -> Iterator[Fetched]:
         with self._explained():
@@ -186,8 +204,10 @@ def _abilities(capabilities: frozenset[str]) -> Sight:
 
 
 def _how_mail_leaves(capabilities: frozenset[str]) -> str:
-    if "MOVE" in capabilities:
+    if {"MOVE", "UIDPLUS"} <= capabilities:
         return "The server can move mail (MOVE)."
+    if "MOVE" in capabilities:
+        return "The server can move mail (MOVE), but not delete single mails (UIDPLUS): mail to be deleted would stay."
     if "UIDPLUS" in capabilities:
         return "The server cannot move mail in one step (MOVE); it is copied and then removed instead (UIDPLUS)."
     return "The server can neither move mail nor remove single mails: processed mail stays in place, marked as read."

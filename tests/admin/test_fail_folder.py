@@ -211,3 +211,14 @@ def test_logs_of_another_mail_server_are_not_found(administrator: Client, server
 
     assert administrator.get(f"{BASE}/{other.pk}/failed/log/{FetchRun.objects.get().pk}/").status_code == 404
     assert administrator.get(f"{BASE}/{other.pk}/failed/reports/").status_code == 404
+
+
+@pytest.mark.req("S4-28")
+def test_failed_mail_that_is_left_is_said_to_be_left(administrator: Client, server: MailServer) -> None:
+    server.update(after={"failed": "mark_read"})
+    server.folders.filter(role="fail").delete()
+
+    html = page(administrator, server)
+
+    assert "Such mail is left in the folder it came to." in " ".join(html.split())
+    assert "in the fail folder “”" not in html

@@ -12,13 +12,17 @@ from django.test import Client
 
 from mailchannel.admin.folders import FoldersStep
 from mailchannel.models import FolderMapping, MailServer
-from mailchannel.services import check, mailbox_folders
+from mailchannel.models.secrets import Secrets
+from mailchannel.services import after, check, mailbox_folders
 from mailchannel.services.doctor.folders import ODD_SOURCES
 from mailchannel.services.mailbox_folders import Listing
-from mailchannel.transports import Folder
+from mailchannel.services.readiness import problems
+from mailchannel.transports import TRANSPORTS, Folder
 from tests.admin.conftest import BASE
 from tests.admin.typing import typed_folders
 from tests.letters import letter
+from tests.servers.dovecot import Options
+from tests.servers.fixtures import NewMailbox
 from tests.servers.mailbox import Mailbox
 
 pytestmark = pytest.mark.dovecot
@@ -128,13 +132,92 @@ def test_a_folder_the_mailbox_refuses_is_explained(administrator: Client, draft:
 
 @pytest.mark.req("S0-23", "S0-24", "S3-02")
 def test_mail_can_be_left_where_it_is(administrator: Client, draft: MailServer) -> None:
-    posted(administrator, draft, "_next", after_success="leave", success="", after_exclusion="leave")
+    left = dict.fromkeys(("after-processed", "after-ignored", "after-failed"), "leave")
+    posted(administrator, draft, "_next", **left, success="", exclusion="", fail="")
 
-    assert roles(draft) == {"source": ["INBOX"], "fail": ["Failed"]}
+    assert roles(draft) == {"source": ["INBOX"]}
     draft.refresh_from_db()
     assert draft.reached == 2
+    assert draft.after == {"processed": "leave", "ignored": "leave", "failed": "leave"}
+    assert [each.field for each in problems(draft) if each.step == "folders"] == []
     page = administrator.get(f"{BASE}/{draft.pk}/folders/").content.decode()
+    assert len(re.findall(r'<option value="leave" selected>', page)) == 3
+
+
+@pytest.mark.req("S0-23", "S0-24", "S3-02")
+def test_mail_stays_where_no_folder_was_ever_chosen(administrator: Client, draft: MailServer) -> None:
+    """As such a mail server was set up before this could be chosen."""
+    posted(administrator, draft, "_save")
+    draft.folders.filter(role__in=["success", "exclusion"]).delete()
+    draft.update(after={})
+
+    page = administrator.get(f"{BASE}/{draft.pk}/folders/").content.decode()
+
     assert len(re.findall(r'<option value="leave" selected>', page)) == 2
+    assert len(re.findall(r'<option value="move" selected>', page)) == 1
+
+
+@pytest.mark.req("S4-09")
+def test_deleting_is_chosen_with_a_warning_and_needs_no_folder(administrator: Client, draft: MailServer) -> None:
+    posted(administrator, draft, "_next", **{"after-processed": "delete", "after-ignored": "mark_read"})
+
+    draft.refresh_from_db()
+    assert draft.after == {"processed": "delete", "ignored": "mark_read", "failed": "move"}
+    assert roles(draft) == {"source": ["INBOX"], "fail": ["Failed"]}
+    assert LogEntry.objects.filter(change_message__contains="processed mail: move → delete").exists()
+    page = unescape(administrator.get(f"{BASE}/{draft.pk}/folders/").content.decode())
+    assert after.DELETED_FOR_GOOD in page
+
+
+def test_failed_mail_is_never_offered_to_be_deleted(administrator: Client, draft: MailServer) -> None:
+    page = administrator.get(f"{BASE}/{draft.pk}/folders/").content.decode()
+    offered = {
+        ended: re.findall(r'<option value="(\w+)"', page.split(f'name="after-{ended}"')[1].split("</select>")[0])
+        for ended in ("processed", "ignored", "failed")
+    }
+
+    html = posted(administrator, draft, "_next", **{"after-failed": "delete"})
+
+    assert offered["processed"] == offered["ignored"] == ["move", "mark_read", "delete", "leave"]
+    assert offered["failed"] == ["move", "mark_read", "leave"]
+    assert "Select a valid choice" in html.split('id="id_after-failed_error">')[1].split("</p>")[0]
+    draft.refresh_from_db()
+    assert draft.after.get("failed") != "delete"
+
+
+@pytest.mark.parametrize(("hidden", "said"), [((), False), (("UIDPLUS",), True)])
+def test_a_server_that_cannot_delete_is_told_of_where_deleting_is_chosen(
+    administrator: Client, draft: MailServer, new_mailbox: NewMailbox, hidden: tuple[str, ...], said: bool
+) -> None:
+    mailbox = new_mailbox(Options(hidden=hidden))
+    draft.update(
+        connection={name: value for name, value in mailbox.settings.items() if name != "password"},
+        secrets=Secrets(password=mailbox.password),
+    )
+
+    deleting = posted(administrator, draft, "_folders", **{"after-ignored": "delete"})
+    moving = posted(administrator, draft, "_folders")
+
+    assert (after.CANNOT_DELETE in deleting) is said
+    assert after.CANNOT_DELETE not in moving
+
+
+@pytest.mark.req("S4-09", "S4-34")
+def test_a_mailbox_without_folders_can_be_emptied_or_left(administrator: Client, draft: MailServer) -> None:
+    if "pop3" not in TRANSPORTS:
+        pytest.skip("no such transport here")
+    draft.update(protocol="pop3", after={"processed": "move", "ignored": "mark_read"})
+
+    page = administrator.get(f"{BASE}/{draft.pk}/folders/").content.decode()
+    selects = re.findall(r"<select.*?</select>", page, re.DOTALL)
+    posted(administrator, draft, "_next", **{"after-processed": "delete", "after-ignored": "leave"})
+
+    assert [re.findall(r'value="(\w+)"( selected)?', each) for each in selects if "after-" in each] == [
+        [("leave", " selected"), ("delete", "")]
+    ] * 2
+    assert 'name="after-failed"' not in page and 'name="success"' not in page and 'name="trouble-' not in page
+    draft.refresh_from_db()
+    assert draft.after == {"processed": "delete", "ignored": "leave"}
 
 
 @pytest.mark.req("S0-23", "S3-02")

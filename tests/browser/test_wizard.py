@@ -11,12 +11,24 @@ from playwright.sync_api import Page, expect
 from mailchannel.models import MailServer
 from tests.admin.typing import typed_connection
 from tests.browser.conftest import OpenPage
+from tests.fixtures import NewServer
+from tests.servers.dovecot import Options
+from tests.servers.fixtures import NewMailbox
 from tests.servers.mailbox import Mailbox
 from tests.servers.smtp import SmtpSink
 from tickets.models import TicketTemplate
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 expect.set_options(timeout=15_000)  # a refused sign-in is answered slowly on purpose
+#: Names of the closed boxes that cut off what is chosen in them.
+TOO_NARROW = """() => [...document.querySelectorAll("#step select")].filter((box) => {
+  const whole = box.cloneNode(true);
+  whole.style.cssText = "width: auto !important; position: absolute";
+  box.after(whole);
+  const wide = whole.offsetWidth > box.offsetWidth;
+  whole.remove();
+  return wide;
+}).map((box) => box.name)"""
 SELECTS = {"encryption", "sending-encryption"}
 
 
@@ -82,6 +94,32 @@ def test_folders_are_ticked_and_the_template_brings_its_fields(
     assert page.complaints == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.req("S0-23", "S0-24", "S4-09")
+def test_deleting_is_warned_of_and_a_folder_is_asked_for_only_where_mail_is_moved(
+    open_page: OpenPage, administrator: User, new_server: NewServer, new_mailbox: NewMailbox
+) -> None:
+    server = new_server(new_mailbox(Options(hidden=("UIDPLUS",))), status=MailServer.Status.DRAFT, reached=5)
+    page = open_page(administrator, f"/admin/mailchannel/mailserver/{server.pk}/folders/")
+    warning = page.get_by_text("Deleted mail is gone from the mailbox")
+    expect(page.locator("#id_success")).to_be_visible()
+    expect(warning).to_be_hidden()
+
+    page.get_by_label("Processed mail", exact=True).select_option(label="Delete")
+    page.get_by_label("Ignored mail", exact=True).select_option(label="Mark as read and leave")
+
+    expect(warning).to_be_visible()
+    for hidden in ("#id_success", "#id_exclusion"):
+        expect(page.locator(hidden)).to_be_hidden()
+    expect(page.locator("#id_fail")).to_be_visible()
+    assert page.evaluate(TOO_NARROW) == []
+    page.get_by_role("button", name="Save draft").click()
+    expect(page.locator("#folder-creation")).to_contain_text("This mail server cannot delete single mails")
+    server.refresh_from_db()
+    assert server.after == {"processed": "delete", "ignored": "mark_read", "failed": "move"}
+    assert {row.role for row in server.folders.all()} == {"source", "fail"}
+    assert page.complaints == []  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("width", [400, 1280])
 def test_no_page_is_wider_than_the_window(open_page: OpenPage, administrator: User, width: int) -> None:
     page = open_page(administrator, "/admin/", viewport={"width": width, "height": 800})
@@ -105,18 +143,7 @@ def test_every_choice_fits_its_box(open_page: OpenPage, administrator: User) -> 
     """The closed box shows the chosen entry; the longest one must not be cut off."""
     page = open_page(administrator, "/admin/mailchannel/mailserver/add/", viewport={"width": 1280, "height": 800})
 
-    too_narrow = page.evaluate(
-        """() => [...document.querySelectorAll("#step select")].filter((box) => {
-          const whole = box.cloneNode(true);
-          whole.style.cssText = "width: auto !important; position: absolute";
-          box.after(whole);
-          const wide = whole.offsetWidth > box.offsetWidth;
-          whole.remove();
-          return wide;
-        }).map((box) => box.name)"""
-    )
-
-    assert too_narrow == []
+    assert page.evaluate(TOO_NARROW) == []
 
 
 def test_folders_whose_list_never_arrives_say_so(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from mailchannel.services.after import CANNOT_DELETE
 from mailchannel.services.check import Candidate, Finding, Level, as_text, check
 from mailchannel.services.doctor.folders import named
 from mailchannel.transports import Folder
@@ -18,6 +19,7 @@ from tests.servers.dovecot import Options
 from tests.servers.fixtures import NewMailbox, NewScript, NewSink
 from tests.servers.mailbox import Mailbox
 from tests.servers.smtp import SmtpSink
+from tests.servers.ways import way
 
 MAIL = b"From: anna@example.com\r\nSubject: Printer\r\n\r\nOn fire.\r\n"
 READING, SENDING = "Reading mail", "Sending answers"
@@ -25,7 +27,8 @@ SMTP = {"greeting": b"220 ready\r\n", "tagged": False}
 
 
 def examined(connection: dict[str, Any], sending: dict[str, Any] | None = None, **rest: Any) -> list[Finding]:
-    return check(Candidate("imap", rest.pop("timeout", 5.0), connection, sending or {}, **rest))
+    how = way(rest.pop("timeout", 5.0))
+    return check(Candidate("imap", connection, how, "smtp", sending or {}, how, **rest))
 
 
 def steps(findings: list[Finding], part: str = READING) -> list[str]:
@@ -281,6 +284,21 @@ def test_what_happens_without_move_is_said(
     assert words in abilities.text
     assert bool(abilities.advice) == bool(hidden)
     assert "IDLE" in abilities.text
+
+
+@pytest.mark.req("S3-02", "S3-05")
+@pytest.mark.parametrize("deletes", [False, True])
+def test_a_server_that_cannot_delete_is_told_of_where_mail_is_to_be_deleted(
+    new_mailbox: NewMailbox, deletes: bool
+) -> None:
+    able, unable = (new_mailbox(Options(hidden=hidden)).settings for hidden in ((), ("UIDPLUS",)))
+
+    fine, told = (examined(settings, sources=["INBOX"], deletes=deletes) for settings in (able, unable))
+
+    warnings = [each for each in told if each.text == CANNOT_DELETE]
+    assert [(each.level, each.field) for each in warnings] == [(Level.WARN, "after-processed")] * deletes
+    assert not any(each.text == CANNOT_DELETE for each in fine)
+    assert "mail to be deleted would stay" in at(told, "Abilities").text
 
 
 def test_a_prefix_of_all_folders_is_told_and_targets_are_found_below_it(dovecot_with_prefix: Mailbox) -> None:

@@ -17,6 +17,7 @@ from tests.servers.dovecot import Options
 from tests.servers.faulty import Stall
 from tests.servers.fixtures import NewMailbox, NewProxy, NewScript
 from tests.servers.mailbox import Mailbox
+from tests.servers.ways import way
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +26,7 @@ REFS = [MessageRef("INBOX", key, "7") for key in ("5", "6")]
 
 
 def imap(settings: dict[str, Any], *, timeout: float = 5, **changed: Any) -> Imap:
-    return Imap({**settings, **changed}, timeout=timeout, allow_private=True)
+    return Imap({**settings, **changed}, way(timeout))
 
 
 @contextmanager

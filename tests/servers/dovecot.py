@@ -34,6 +34,11 @@ class Options:
     prefix: str = ""  # of the personal namespace, "INBOX." as on Courier and old Cyrus
     separator: str = "/"
     longest_line: int = 65_536  # bytes of a command; RFC 7162 (4) asks for 8192 at least
+    token_key: str = ""  # the public key (PEM) of whoever makes access tokens; empty: passwords only
+
+    @property
+    def mechanisms(self) -> str:
+        return "plain xoauth2" if self.token_key else "plain"
 
     @property
     def capabilities(self) -> str:
@@ -55,6 +60,8 @@ class Dovecot:
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self.tls_port = free_port()
+        self.pop3_port = free_port()
+        self.pop3_tls_port = free_port()
 
     def start(self) -> Dovecot:
         assert BINARY is not None
@@ -63,6 +70,8 @@ class Dovecot:
         for path in (self._directory / "mail", self._directory / "users"):
             path.mkdir()
             os.chown(path, account.pw_uid, account.pw_gid)
+        if self._options.token_key:
+            self._write_token_settings(account)
         configuration = self._directory / "dovecot.conf"
         configuration.write_text(self._configuration(account))
         # Into a file: a pipe nobody reads would stop a server that says much.
@@ -100,6 +109,8 @@ class Dovecot:
             password=password,
             port=self.port,
             tls_port=self.tls_port,
+            pop3_port=self.pop3_port,
+            pop3_tls_port=self.pop3_tls_port,
             directory=self._directory / "mail" / username / "Maildir",
         )
 
@@ -108,6 +119,18 @@ class Dovecot:
         if self._process.poll() is not None:
             raise RuntimeError(f"Dovecot ended: {self._words()}")
         return greets(self.port, b"* OK")
+
+    def _write_token_settings(self, account: pwd.struct_passwd) -> None:
+        """Dovecot checks the tokens itself, by their signature. It reads keys as the user it drops to."""
+        keys = self._directory / "keys" / "default" / "RS256"
+        keys.mkdir(parents=True)
+        (keys / "k1").write_text(self._options.token_key)
+        for path in (self._directory / "keys", *(self._directory / "keys").rglob("*")):
+            os.chown(path, account.pw_uid, account.pw_gid)
+        (self._directory / "oauth2.conf").write_text(
+            "introspection_mode = local\nusername_attribute = email\n"
+            f"local_validation_key_dict = fs:posix:prefix={self._directory}/keys/\n"
+        )
 
     def _words(self) -> str:
         """What it said before it had a log, and its log."""
@@ -122,6 +145,8 @@ class Dovecot:
             uid=account.pw_uid,
             gid=account.pw_gid,
             capabilities=self._options.capabilities,
+            mechanisms=self._options.mechanisms,
+            tokens=TOKENS.format(directory=self._directory) if self._options.token_key else "",
             certificate=self._certificate.certificate,
             key=self._certificate.key,
             prefix=self._options.prefix,
@@ -130,6 +155,8 @@ class Dovecot:
             host=HOST,
             port=self.port,
             tls_port=self.tls_port,
+            pop3_port=self.pop3_port,
+            pop3_tls_port=self.pop3_tls_port,
             # Only root may change its root directory, and only then does Dovecot want it.
             chroots="" if os.geteuid() == 0 else CHROOTS,
         )
@@ -140,14 +167,17 @@ def _account() -> pwd.struct_passwd:
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
 
 
-CHROOTS = "service anvil {\n chroot =\n}\nservice imap-login {\n chroot =\n}\n"
+CHROOTS = "".join(f"service {name} {{\n chroot =\n}}\n" for name in ("anvil", "imap-login", "pop3-login"))
 
+TOKENS = "passdb {{\n driver = oauth2\n mechanisms = xoauth2\n args = {directory}/oauth2.conf\n}}\n"
+
+# Over POP3 a mail has the name it has over IMAP, and reading leaves no flags: whether it does is the server's choice.
 # The anvil listener is switched off because a few wrong passwords would make later logins wait for seconds.
 TEMPLATE = r"""
 base_dir = {directory}/run
 state_dir = {directory}/state
 log_path = {directory}/dovecot.log
-protocols = imap
+protocols = imap pop3
 listen = {host}
 default_internal_user = {account}
 default_internal_group = {group}
@@ -159,14 +189,17 @@ mail_location = maildir:~/Maildir
 mail_fsync = never
 mail_max_userip_connections = 100
 imap_max_line_length = {longest_line}
+pop3_uidl_format = %u
+pop3_no_flag_updates = yes
 ssl = yes
 ssl_cert = <{certificate}
 ssl_key = <{key}
 disable_plaintext_auth = no
-auth_mechanisms = plain
+auth_mechanisms = {mechanisms}
 auth_failure_delay = 0 secs
 auth_username_chars =
 {capabilities}
+{tokens}
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {directory}/users/%u
@@ -190,6 +223,15 @@ service imap-login {{
   }}
   inet_listener imaps {{
     port = {tls_port}
+    ssl = yes
+  }}
+}}
+service pop3-login {{
+  inet_listener pop3 {{
+    port = {pop3_port}
+  }}
+  inet_listener pop3s {{
+    port = {pop3_tls_port}
     ssl = yes
   }}
 }}

@@ -13,6 +13,7 @@ from mailchannel.kernel import failpoints
 from tests.servers.certificates import Authority, Pair
 from tests.servers.dovecot import BINARY, Dovecot, Options
 from tests.servers.faulty import Proxy, ScriptedServer
+from tests.servers.graph import GraphServer
 from tests.servers.mailbox import Mailbox
 from tests.servers.smtp import SmtpSink
 
@@ -130,6 +131,14 @@ def new_smtp_sink() -> Iterator[NewSink]:
 def smtp_sink(new_smtp_sink: NewSink) -> SmtpSink:
     """Takes everything from everybody, without encryption."""
     return new_smtp_sink()
+
+
+@pytest.fixture
+def graph_server(certificate: Pair, authority: Authority) -> Iterator[GraphServer]:
+    """Microsoft Graph with no mailbox yet."""
+    server = GraphServer(certificate, authority).start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

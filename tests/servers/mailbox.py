@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from imap_tools.imap_utf7 import utf7_decode
 from imap_tools.utils import encode_folder
@@ -23,6 +23,8 @@ class Mailbox:
     password: str
     port: int
     tls_port: int
+    pop3_port: int
+    pop3_tls_port: int
     directory: Path
 
     @property
@@ -107,6 +109,23 @@ class Mailbox:
         with self.client() as client:
             _ok(client.select(encode_folder(folder).decode(), readonly=True))
             return [item for item in client.uid("FETCH", "1:*", parts)[1] if item is not None]
+
+
+@dataclass(frozen=True)
+class Pop3Mailbox(Mailbox):
+    """The same mailbox for somebody who reads it over POP3; seen from behind it is still one of IMAP."""
+
+    @classmethod
+    def of(cls, mailbox: Mailbox) -> Self:
+        return cls(**vars(mailbox))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings, "port": self.pop3_port}
+
+    @property
+    def settings_over_tls(self) -> dict[str, Any]:
+        return {**super().settings_over_tls, "port": self.pop3_tls_port}
 
 
 def _append(

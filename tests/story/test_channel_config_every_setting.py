@@ -13,17 +13,18 @@ from django.utils.dateparse import parse_datetime
 
 from mailchannel.compose.confirmation import CONFIRMATION_SPECS
 from mailchannel.kernel.specs import FieldSpec, Kind
-from mailchannel.models import FolderMapping, MailDefaults, MailServer
+from mailchannel.models import FolderMapping, MailDefaults, MailServer, Proxy
 from mailchannel.models.secrets import Secrets
 from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.pipeline.routing import ROUTING_SPECS
 from mailchannel.senders import SENDERS
-from mailchannel.services import drafts, versions
+from mailchannel.services import after, drafts, versions
 from mailchannel.services.alert_settings import ALERT_SPECS
 from mailchannel.services.config_file import apply, apply_and_report, export, read
 from mailchannel.services.rollback import restore
 from mailchannel.services.settings_document import flat
+from mailchannel.services.sign_in.specs import specs_of
 from mailchannel.services.trouble import TROUBLE_SPECS
 from mailchannel.transports import TRANSPORTS
 from tickets.models import Department, Process, Service, TicketTemplate, TicketType
@@ -49,7 +50,28 @@ PARAGRAPHS: Final = (
     "one line {number}",
 )
 #: Nothing else can be chosen.
-ONLY_ONE: Final = {"status", "protocol", "auth"}
+#: Decides which other settings there are; told apart by the turns.
+APART: Final = {"status", "protocol", "auth", "sending_protocol", "sending_auth"}
+#: Transport, sender, and how each signs in, by turn.
+WAYS: Final = (
+    ("pop3", "oauth", "graph", "oauth_microsoft"),
+    ("ews", "oauth_microsoft", "ews", "oauth_microsoft"),
+    ("graph", "oauth_microsoft", "smtp", "oauth"),
+)
+
+
+#: Signed itself; nothing trusts it but this test.
+PEM: Final = """\
+-----BEGIN CERTIFICATE-----
+MIIBMzCB2qADAgECAgEBMAoGCCqGSM49BAMCMBgxFjAUBgNVBAMMDU93biBhdXRo
+b3JpdHkwIBcNMjYwMTAxMDAwMDAwWhgPMjEyNjAxMDEwMDAwMDBaMBgxFjAUBgNV
+BAMMDU93biBhdXRob3JpdHkwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAS89a6N
+pHfq2HWzXIuzeiEG/e+K7FZCh7OZbqvujM6v4WmtzPw9R2SU5Zz/dcUxdf/FcHZk
+aif5eTkjGT7xKhzcoxMwETAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gA
+MEUCIFBc+dKFuMGrzrLaCvwJH6kN/EIKUl+maQ0cl4Ur3tsOAiEAyVY4hy04HWmM
+TjO3THuFfdaJ9+K4udv0nD42Re0m89c=
+-----END CERTIFICATE-----
+"""
 
 
 def values(spec: FieldSpec) -> tuple[Any, ...]:
@@ -92,14 +114,27 @@ def names(template: TicketTemplate) -> None:
 
 def make(turn: int, template: TicketTemplate) -> MailServer:
     """Everything a mail server has, as the wizard stores it, and everything of the system defaults."""
+    protocol, auth, sending_protocol, sending_auth = WAYS[turn]
+    proxy, _ = Proxy.objects.get_or_create(
+        name="Way out: “1”", kind="socks5", host="proxy.example.com", port=1080, username="jürgen: # “x”"
+    )
     MailDefaults(attachments=chosen(FILE_SPECS, turn + 1), alerts=chosen(ALERT_SPECS, turn)).save()
     server = MailServer.objects.create(
         name="Support: “all” # 1",
         address="support@example.com",
         reply_to="answers@example.com",
-        connection=chosen(TRANSPORTS["imap"].fields, turn),
-        sending=chosen(SENDERS["smtp"].fields, turn),
-        secrets=Secrets({"password": "one", "sending.password": "two"}),
+        protocol=protocol,
+        auth=auth,
+        connection=chosen(TRANSPORTS[protocol].fields, turn),
+        oauth=chosen(specs_of(auth), turn),
+        sending_protocol=sending_protocol,
+        sending_auth=sending_auth,
+        sending=chosen(SENDERS[sending_protocol].fields, turn),
+        sending_oauth=chosen(specs_of(sending_auth), turn + 1),
+        secrets=Secrets({"oauth.client_secret": "one", "sending-oauth.client_secret": "two"}),
+        proxy=proxy,
+        authorities=PEM,
+        verify_certificate=False,
         timeout_ms=7000,
         max_tries=4,
         cool_off_minutes=9,
@@ -108,6 +143,7 @@ def make(turn: int, template: TicketTemplate) -> MailServer:
         sync_start=parse_datetime("2026-03-01T07:08:09+02:00"),
         acceptance=chosen(acceptance_specs(), turn),
         attachments=chosen(FILE_SPECS, turn),
+        after=chosen(after.specs_of(protocol), turn),
         trouble=chosen(TROUBLE_SPECS, turn),
         confirmation=chosen(CONFIRMATION_SPECS, turn),
         routing=chosen(ROUTING_SPECS, turn),
@@ -134,10 +170,13 @@ TURNS: Final = range(3)
 def test_the_table_leaves_no_setting_as_it_is_by_itself(turn: int, names: None, template: TicketTemplate) -> None:
     used = dict(flat("", versions.document(make(turn, template))))
 
-    bare = dict(flat("", versions.document(MailServer.objects.create(name="Bare"))))
+    protocol, auth, sending_protocol, sending_auth = WAYS[turn]
+    ways = {"sending_protocol": sending_protocol, "sending_auth": sending_auth}
+    server = MailServer.objects.create(name="Bare", protocol=protocol, auth=auth, **ways)
+    bare = dict(flat("", versions.document(server)))
 
     same = {path for path in bare if used.get(path) == bare[path]}
-    assert same <= ONLY_ONE
+    assert same <= APART
     assert max(len(values(spec)) for spec in (*acceptance_specs(), *ROUTING_SPECS, *ALERT_SPECS)) <= len(TURNS)
 
 
@@ -148,6 +187,7 @@ def test_every_setting_is_exported_and_built_anew(turn: int, names: None, templa
     assert apply_and_report(read(exported, folder=Path())) == []
 
     MailServer.objects.all().delete()
+    Proxy.objects.all().delete()
     MailDefaults.objects.all().delete()
     apply(read(exported, folder=Path()))
 
@@ -179,7 +219,9 @@ def test_every_setting_comes_back_from_an_earlier_version(turn: int, names: None
     server.update(published_at=timezone.now())
     version = versions.record(server, by=None)
     wanted = versions.document(server)
-    server.update(acceptance={}, attachments={}, trouble={}, confirmation={}, routing={}, max_tries=1, reply_to="")
+    server.update(
+        acceptance={}, attachments={}, after={}, trouble={}, confirmation={}, routing={}, max_tries=1, reply_to=""
+    )
     server.aliases.all().delete()
     server.mappings.all().delete()
 

@@ -37,11 +37,16 @@ WRONG_SHAPES = [
     ("status: active ", "status: running ", "mail_servers[0].status", "expected one of draft, active, paused."),
     (
         "protocol: imap",
-        "protocol: pop3",
+        "protocol: gopher",
         "mail_servers[0].protocol",
-        "there is no such protocol here. Available: imap.",
+        "there is no such protocol here. Available: ews, forwarding, graph, imap, pop3.",
     ),
-    ("auth: password", "auth: oauth", "mail_servers[0].auth", "no such way to sign in here. Available: password."),
+    (
+        "auth: password",
+        "auth: kerberos",
+        "mail_servers[0].auth",
+        "no such way to sign in here. Available: password, oauth_microsoft, oauth.",
+    ),
     ("address: support@", "address: support", "mail_servers[0].address", "is not a mail address. Write it like"),
     ("aliases: [helpdesk@example.com]", "aliases: helpdesk@example.com", "mail_servers[0].aliases", "expected a list"),
     ("[helpdesk@example.com]", "[helpdesk]", "mail_servers[0].aliases[0]", "“helpdesk” is not a mail address."),
@@ -73,6 +78,14 @@ WRONG_SHAPES = [
     ),
     ("sending: {host: 127.0.0.1, port: 10025", "sending: {port: x", "mail_servers[0].sending.port", "a whole number"),
     ("source: [INBOX]", "source: INBOX", "mail_servers[0].folders.source", "expected a list, like [one, two]."),
+    *(
+        ("    accept: ", f"    after: {{{said}}}\n    accept: ", f"mail_servers[0].after.{key}", sentence)
+        for said, key, sentence in (
+            ("failed: delete", "failed", "expected one of move, mark_read, leave."),
+            ("processed: burn", "processed", "expected one of move, mark_read, delete, leave."),
+            ("junk: move", "junk", "Known keys: processed, ignored, failed."),
+        )
+    ),
     ("success: Processed", "success: [Processed]", "mail_servers[0].folders.success", "expected text."),
     ("success: Processed", 'success: "a\\r\\nb"', "mail_servers[0].folders.success", "without line breaks"),
     (
@@ -178,7 +191,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
         (
             "- one\n- two\n",
             "line 1: expected keys and values. Known keys: defaults, departments, services, processes, ticket_types, "
-            "templates, mail_servers.",
+            "templates, proxies, mail_servers.",
         ),
         ("mail_servers: soon", "line 1, mail_servers: expected a list"),
         ("mail_servers:\n", "line 1, mail_servers: expected a list"),

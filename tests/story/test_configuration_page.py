@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from django.conf import settings
 
 from mailchannel.mapping.properties import PROPERTIES
 from mailchannel.models import MailServer
+from mailchannel.senders import SENDERS
 from mailchannel.services.config_file import apply, plan, read
 from mailchannel.services.config_file.readers import ListOf, Section
 from mailchannel.services.config_file.schema import (
+    Ways,
     root_section,
     secret_names,
     server_section,
@@ -38,9 +41,14 @@ def keys_of(reader: Any) -> Iterator[str]:
 
 def known_keys() -> list[str]:
     found = [*keys_of(root_section(Path())), *keys_of(type_section()), *keys_of(template_section())]
-    for each in TRANSPORTS:
-        found += [*keys_of(server_section(each.key, Path())), *secret_names(each.key)]
-    return sorted({*found, *SOURCES, *PROPERTIES, *(each.key for each in TRANSPORTS)})
+    for ways in all_ways():
+        found += [*keys_of(server_section(ways, Path())), *secret_names(ways)]
+    return sorted({*found, *SOURCES, *PROPERTIES, *(each.key for each in (*TRANSPORTS, *SENDERS))})
+
+
+def all_ways() -> Iterator[Ways]:
+    for transport, sender in product(TRANSPORTS, SENDERS):
+        yield from (Ways(transport.key, a, sender.key, b) for a, b in product(transport.auths, sender.auths))
 
 
 @pytest.mark.parametrize("key", known_keys())

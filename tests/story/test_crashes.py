@@ -27,7 +27,8 @@ from tickets.models import Ticket
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_MOVE = {"imap.copied", "imap.flag_deleted", "imap.expunged"}
-INTAKE = [name for name in NAMES if not name.startswith(("send.", "back."))]
+INTAKE = [name for name in NAMES if not name.startswith(("send.", "back.", "pop3.", "imap.flag_seen"))]
+AFTERWARDS = ["settle.committed", "imap.flag_deleted", "imap.expunged", "file.committed"]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.dovecot, pytest.mark.slow]
 
@@ -72,10 +73,7 @@ def test_killed_anywhere_without_move(
 
 def kill_and_fetch_again(failpoint: str, mailbox: Mailbox, new_server: NewServer, environment: dict[str, str]) -> None:
     new_server(mailbox)
-    foreign = mailbox.deliver(letter(subject="deleted by a person"))
-    mailbox.flag(foreign, "\\Deleted")
-    subjects = {f"mail {n}" for n in range(3)}
-    mailbox.deliver_all([letter(subject=subject) for subject in sorted(subjects)])
+    foreign, subjects = deliver_three(mailbox)
 
     assert fetch_in_a_process(environment, f"{failpoint}:1:kill") == -signal.SIGKILL
     assert all("\\Seen" not in flags for flags in mailbox.flags("INBOX").values())
@@ -85,14 +83,58 @@ def kill_and_fetch_again(failpoint: str, mailbox: Mailbox, new_server: NewServer
     check_exactly_once(mailbox, foreign, subjects)
 
 
+@pytest.mark.req("S4-09")
+@pytest.mark.parametrize("failpoint", AFTERWARDS)
+def test_killed_anywhere_where_mail_is_deleted(
+    failpoint: str, dovecot: Mailbox, new_server: NewServer, command_environment: dict[str, str]
+) -> None:
+    server = new_server(dovecot, after={"processed": "delete"})
+    foreign, subjects = deliver_three(dovecot)
+
+    assert fetch_in_a_process(command_environment, f"{failpoint}:1:kill") == -signal.SIGKILL
+    gone = {"imap.expunged", "file.committed"}
+    assert len(dovecot.mails("INBOX")) == (1 if failpoint in gone else 4)
+    assert Ticket.objects.count() == 3  # nothing is deleted before its ticket is stored
+    report = fetch(server, wait=5)
+
+    assert report.error == ""
+    check_exactly_once(dovecot, foreign, subjects)
+    assert set(InboundMail.objects.values_list("remote", flat=True)) == {"deleted"}
+    assert "Processed" not in dovecot.folders()
+
+
+@pytest.mark.parametrize("failpoint", ["settle.committed", "imap.flag_seen", "file.committed"])
+def test_killed_anywhere_where_mail_is_marked_as_read(
+    failpoint: str, dovecot: Mailbox, new_server: NewServer, command_environment: dict[str, str]
+) -> None:
+    server = new_server(dovecot, after={"processed": "mark_read"})
+    foreign, subjects = deliver_three(dovecot)
+
+    assert fetch_in_a_process(command_environment, f"{failpoint}:1:kill") == -signal.SIGKILL
+    report = fetch(server, wait=5)
+
+    assert report.error == ""
+    assert sorted(Ticket.objects.values_list("title", flat=True)) == sorted(subjects)
+    assert set(InboundMail.objects.values_list("outcome", "remote")) == {("opened", "kept")}
+    read = {uid: "\\Seen" in flags for uid, flags in dovecot.flags("INBOX").items()}
+    assert [uid for uid, seen in read.items() if not seen] == [foreign]
+    assert len(read) == 4
+
+
+def deliver_three(mailbox: Mailbox) -> tuple[str, set[str]]:
+    """What a person has marked deleted, and the subjects of what customers wrote."""
+    foreign = mailbox.deliver(letter(subject="deleted by a person"))
+    mailbox.flag(foreign, "\\Deleted")
+    subjects = {f"mail {n}" for n in range(3)}
+    mailbox.deliver_all([letter(subject=subject) for subject in sorted(subjects)])
+    return foreign, subjects
+
+
 def test_killed_at_one_point_after_the_other_in_one_mailbox(
     dovecot: Mailbox, new_server: NewServer, command_environment: dict[str, str]
 ) -> None:
     new_server(dovecot)
-    foreign = dovecot.deliver(letter(subject="deleted by a person"))
-    dovecot.flag(foreign, "\\Deleted")
-    subjects = {f"mail {n}" for n in range(3)}
-    dovecot.deliver_all([letter(subject=subject) for subject in sorted(subjects)])
+    foreign, subjects = deliver_three(dovecot)
 
     killed = [
         fetch_in_a_process(command_environment, f"{name}:1:kill") == -signal.SIGKILL

@@ -299,7 +299,7 @@ def test_a_message_left_in_place_is_filed_by_its_new_end(dovecot: Mailbox, new_s
     row = InboundMail.objects.get()
     assert (row.outcome, row.remote, len(dovecot.mails("INBOX"))) == ("ignored", "kept", 1)
 
-    assert "The next fetch moves the message" in judge_again.accept(row, by=agent).text
+    assert "The next fetch files the message" in judge_again.accept(row, by=agent).text
     fetch(server)
 
     assert (len(dovecot.mails("INBOX")), len(dovecot.mails("Processed"))) == (0, 1)

@@ -18,6 +18,7 @@ from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.pipeline.routing import ROUTING_SPECS
 from mailchannel.senders import SENDERS
+from mailchannel.services.after import AFTER_SPECS
 from mailchannel.services.lint import lint
 from mailchannel.services.lint.mailbox import _longest_gap
 from mailchannel.services.lint.patterns import Patterns
@@ -115,6 +116,7 @@ OPTIONS = {
     "acceptance": acceptance_specs(),
     "routing": ROUTING_SPECS,
     "attachments": FILE_SPECS,
+    "after": AFTER_SPECS,
     "trouble": TROUBLE_SPECS,
     "confirmation": CONFIRMATION_SPECS,
 }

@@ -30,6 +30,21 @@ def test_every_provider_has_servers_for_both_ways() -> None:
     assert {each.servers["imap"].encryption for each in PROVIDERS} == {"tls"}
 
 
+@pytest.mark.req("S2-12", "S4-02")
+def test_those_that_offer_pop3_have_a_server_for_it() -> None:
+    seen = {each.key: each.servers["pop3"].host for each in PROVIDERS if "pop3" in each.servers}
+
+    assert seen == {
+        "microsoft": "outlook.office365.com",
+        "microsoft-us": "outlook.office365.us",
+        "gmail": "pop.gmail.com",
+        "yahoo": "pop.mail.yahoo.com",
+        "zoho": "pop.zoho.com",
+        "fastmail": "pop.fastmail.com",
+        "other": "",
+    }
+
+
 @pytest.mark.req("S0-14", "S1-05", "S2-11", "S3-11", "S4-10")
 @pytest.mark.parametrize(
     ("protocol", "encryption", "port"),
@@ -37,6 +52,9 @@ def test_every_provider_has_servers_for_both_ways() -> None:
         ("imap", "tls", 993),
         ("imap", "starttls", 143),
         ("imap", "none", 143),
+        ("pop3", "tls", 995),
+        ("pop3", "starttls", 110),
+        ("pop3", "none", 110),
         ("smtp", "tls", 465),
         ("smtp", "starttls", 587),
         ("smtp", "none", 25),

@@ -10,7 +10,10 @@ import pytest
 from mailchannel.services.doctor.remedies import LONGEST, REMEDIES, remedy
 
 REFUSED = "imap.example.com did not accept user name and password: "
+POP3 = "pop.example.com lets us into this mailbox no more: "
 SMTP = "Sending: smtp.example.com did not accept user name and password: "
+GRAPH = "graph.microsoft.com says: "
+NO_LICENCE = "Microsoft 365 has no mailbox for a@example.com: the licence for Exchange Online is missing, or"
 CERTIFICATE = "The certificate of imap.example.com "
 
 #: What is said, by the server or by us → the remedy it needs.
@@ -36,6 +39,24 @@ SAID = [
     (f"{SMTP}538 5.7.11 Encryption required for requested authentication mechanism", "encrypt_first"),
     ("imap.example.com takes no password on this connection.", "encrypt_first"),
     (f"{REFUSED}[PRIVACYREQUIRED] Plaintext authentication disallowed on non-secure connections", "encrypt_first"),
+    ("mail.example.com does not accept our access token for a@example.com. Sign in again.", "token_refused"),
+    (f"Microsoft no longer accepts our access. {GRAPH}401 InvalidAuthenticationToken expired", "token_refused"),
+    (f"{NO_LICENCE} {GRAPH}404 MailboxNotEnabledForRESTAPI The mailbox is inactive or on-premise.", "no_licence"),
+    (f"We may not do this in a@example.com. {GRAPH}403 ErrorAccessDenied Access is denied.", "may_not"),
+    (f"There is no mailbox a@example.com. {GRAPH}404 ErrorInvalidUser The user is invalid.", "no_mailbox"),
+    ("mail.example.com knows no mailbox a@example.com. Check the mailbox address.", "no_mailbox"),
+    ("What answered at graph.microsoft.us is not Microsoft Graph (status 200).", "not_the_service"),
+    ("mail.example.com answered, but not as Exchange Web Services do (HTTP 404).", "not_the_service"),
+    ("“mail.example.com” is no connect URL.", "not_the_service"),
+    ("mail.example.com sends us on to login.example.com, where we do not follow", "sent_elsewhere"),
+    ("mail.example.com knows us and refuses. Exchange Web Services may be switched off for a@example.com.", "ews_switched_off"),
+    ("mail.example.com does not let us act for a@example.com. Whoever signs in needs the role ApplicationImpersonation.", "impersonation"),
+    ("With this access token, mail.example.com opens a mailbox only by impersonation.", "impersonation"),
+    ("mail.example.com does not let us into a@example.com. Give full access to that mailbox to whoever signs in", "full_access"),
+    ("mail.example.com does not offer this way to sign in. It offers Negotiate.", "other_sign_in"),
+    ("mail.example.com broke off while we signed in by NTLM.", "ntlm_broken"),
+    ("mail.example.com is busy and asks us to wait for 30 seconds.", "left_alone"),
+    ("graph.microsoft.com asks for fewer requests and wants us to wait for 30 seconds.", "left_alone"),
     (f"{REFUSED}[ALERT] Application-specific password required (Failure)", "app_password"),
     (f"{SMTP}534 5.7.9 Application-specific password required.", "app_password"),
     (f"{REFUSED}[AUTHENTICATIONFAILED] Please generate an app password and try again", "app_password"),
@@ -46,6 +67,8 @@ SAID = [
     (f"{REFUSED}AuthFailed:LogonDenied-BasicAuthBlocked", "basic_auth_disabled"),
     (f"{REFUSED}[ALERT] Your account is not enabled for IMAP use.", "imap_disabled"),
     (f"{REFUSED}IMAP access is disabled for your domain.", "imap_disabled"),
+    (f"{POP3}[SYS/PERM] Your account is not enabled for POP access. Please visit your settings page.", "pop3_disabled"),
+    (f"{REFUSED}[AUTH] POP3 is disabled for this account", "pop3_disabled"),
     (f"{REFUSED}[EXPIRED] That password isn't valid any more", "password_expired"),
     (f"{REFUSED}Your account has been temporarily locked", "account_locked"),
     (f"{REFUSED}[AUTHORIZATIONFAILED] No such authorization-ID", "not_allowed"),
@@ -56,14 +79,19 @@ SAID = [
     ("imap.example.com cannot let anybody in right now: [UNAVAILABLE] Temporary authentication failure.", "unavailable"),
     ("imap.example.com cannot let anybody in right now: [SERVERBUG] Internal error", "unavailable"),
     ("imap.example.com cannot let anybody in right now: [INUSE] Mailbox is locked", "in_use"),
+    ("pop.example.com cannot let anybody in right now: [IN-USE] The mailbox is locked", "in_use"),
+    ("pop.example.com cannot let anybody in right now: [LOGIN-DELAY] Wait a minute", "too_often"),
+    ("pop.example.com cannot let anybody in right now: [SYS/TEMP] Try later", "unavailable"),
     ("imap.example.com cannot let anybody in right now: [CONTACTADMIN] See us", "contact_admin"),
     (f"{SMTP}534 5.7.0 Authentication mechanism is too weak", "mechanism_too_weak"),
     ("smtp.example.com refused: 530 5.7.0 Authentication required", "sign_in_needed"),
     ("smtp.example.com does not ask for a password on this connection.", "no_sign_in_offered"),
     (f"{REFUSED}[AUTHENTICATIONFAILED] Authentication failed.", "credentials"),
+    (f"{REFUSED}[AUTH] Authentication failed.", "credentials"),
     (f"{SMTP}535 5.7.8 Error: authentication failed", "credentials"),
     ("The folder “Customers” does not exist on the server or may not be opened.", "folder_missing"),
     ("imap.example.com refused: [OVERQUOTA] Quota exceeded", "mailbox_full"),
+    ("The mailbox a@example.com is full. Delete something there, or have its limit raised.", "mailbox_full"),
     ("smtp.example.com refused bob@example.com (452 4.2.2 mailbox full)", "mailbox_full"),
     ("imap.example.com refused: [NOPERM] Permission denied", "no_permission"),
     ("smtp.example.com refused bob@example.com (554 5.7.1 <bob@example.com>: Relay access denied)", "relay_refused"),

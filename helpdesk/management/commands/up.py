@@ -52,6 +52,8 @@ class Command(BaseCommand):
             lines.append(f"Send a first mail:  {_short(Path(sys.executable))} manage.py send_sample_mail")
             lines.append(f"Mail to customers:  {_short(demo.SENT_DIRECTORY)}")
             demo.URL_FILE.write_text(web.url)
+        if listening := [str(place) for place in (settings.SMTP_LISTEN, settings.LMTP_LISTEN) if place]:
+            lines.append(f"Mail servers:       {', '.join(listening)}")
         lines.append("Ctrl-C ends everything.")
         self.stdout.write("\n" + "".join(f"  {line}\n" for line in lines))
         self.stdout.flush()
@@ -76,6 +78,9 @@ def _prepare(demo_ports: DemoPorts | None) -> str:
 def _refuse_early(web: Address, demo_ports: DemoPorts | None) -> None:
     """One sentence now instead of five restarts and a page of traces."""
     _refuse_taken(web.host, web.port, "PORT=8123 make run, or --port 8123")
+    for name, place in (("HELPDESK_SMTP_LISTEN", settings.SMTP_LISTEN), ("HELPDESK_LMTP_LISTEN", settings.LMTP_LISTEN)):
+        if place and place.port:
+            _refuse_taken(place.host, place.port, f"{name} in .env")
     if demo_ports is None:
         return
     _refuse_taken(demo.HOST, demo_ports.imap, f"--demo-imap-port {demo_ports.imap + 1}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from mailchannel.models import MailDefaults, MailServer
-from mailchannel.services import alert_settings, file_settings
+from mailchannel.services import alert_settings, file_settings, proxies
 from mailchannel.services.audit import Person
 from mailchannel.services.config_file.file import ConfigFile, Entry
 from mailchannel.services.config_file.problems import ConfigError, Problem
@@ -36,6 +37,8 @@ def apply(file: ConfigFile, *, by: Person | None = None) -> None:
         _apply_type(entry)
     for entry in file.templates:
         _apply_template(entry)
+    for entry in file.proxies:
+        _apply_proxy(entry, by=by)
     for entry in file.mail_servers:
         apply_server(entry, by=by)
     if broken := [problem for entry in file.templates for problem in _broken_servers(entry)]:
@@ -70,6 +73,16 @@ def _apply_template(entry: Entry) -> None:
         save_template(**{**wanted, "fields": fields})
     except CatalogueError as error:
         raise entry.error(error.path, str(error)) from None
+
+
+def _apply_proxy(entry: Entry, *, by: Person | None) -> None:
+    """Before the mail servers, which name them."""
+    try:
+        proxies.configure(entry.says, entry.section("secrets").get(proxies.PASSWORD), by=by)
+    except ValidationError as error:
+        paths = {proxies.PASSWORD: f"secrets.{proxies.PASSWORD}"}
+        wrong = [(paths.get(name, name), " ".join(texts)) for name, texts in error.message_dict.items()]
+        raise ConfigError([entry.problem(path, text) for path, text in wrong]) from None
 
 
 def _stored(kind: str, name: str) -> dict[str, Any]:

@@ -7,15 +7,15 @@ from typing import Any
 
 import yaml
 
-from mailchannel.models import MailDefaults, MailServer
-from mailchannel.services import file_settings
+from mailchannel.models import MailDefaults, MailServer, Proxy
+from mailchannel.services import file_settings, proxies
 from mailchannel.services.alert_settings import ALERT_SPECS
 from mailchannel.services.settings_document import exported_server, options_in_force
 from tickets.api import catalogue
 
 HEADER = """\
 # Settings of the mail channel. Check with "channel_config plan FILE", apply with "channel_config apply FILE".
-# Passwords are not exported. Where this file is applied for the first time, give them to each mail server:
+# Passwords are not exported. Where this file is applied for the first time, give them to each mail server and proxy:
 #   secrets: {password: {env: NAME}}
 """
 
@@ -26,12 +26,14 @@ def export() -> str:
 
 def document() -> dict[str, Any]:
     """Everything a file can hold, every key written out."""
-    rows = MailServer.objects.defer("secrets")
+    rows = MailServer.objects.defer("secrets", "subscription", "proxy__secrets").select_related("proxy", "template")
     servers = rows.prefetch_related("aliases", "domains", "folders", "mappings")
+    ways_out = [proxies.values(proxy) for proxy in Proxy.objects.defer("secrets")]
     common = MailDefaults.current()
     alerts = {"alerts": options_in_force(ALERT_SPECS, common.alerts)}
     defaults = {"defaults": {**file_settings.own_values(common.attachments), **alerts}}
-    return {**defaults, **catalogue(), "mail_servers": [exported_server(server) for server in servers]}
+    found = [exported_server(server) for server in servers]
+    return {**defaults, **catalogue(), "proxies": ways_out, "mail_servers": found}
 
 
 class _Dumper(yaml.SafeDumper):

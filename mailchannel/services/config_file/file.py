@@ -11,13 +11,13 @@ from mailchannel.services.config_file.located import locate
 from mailchannel.services.config_file.problems import ConfigError, Problem
 from mailchannel.services.config_file.schema import root_section
 
-LISTS = ("ticket_types", "templates", "mail_servers")
+LISTS = ("ticket_types", "templates", "proxies", "mail_servers")
 NAMES = ("departments", "services", "processes")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The defaults, one ticket type, template or mail server: `says` holds what the file mentions of it."""
+    """The defaults, one ticket type, template, proxy or mail server: `says` holds what the file mentions of it."""
 
     at: str
     says: Mapping[str, Any]
@@ -48,6 +48,7 @@ class ConfigFile:
     defaults: Entry
     ticket_types: tuple[Entry, ...]
     templates: tuple[Entry, ...]
+    proxies: tuple[Entry, ...]
     mail_servers: tuple[Entry, ...]
     names: Mapping[str, Sequence[str]]  # departments, services and processes, as far as the file has them
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
 
-from mailchannel.models import MailServer
+from mailchannel.models import MailServer, Proxy
 from mailchannel.services.config_file.apply import apply
 from mailchannel.services.config_file.export import document
 from mailchannel.services.config_file.file import ConfigFile
@@ -49,13 +49,17 @@ def _facts() -> dict[str, Any]:
 
 
 def _state() -> Mapping[str, Any]:
-    secrets = {
-        server.name: {name: _Secret(value) for name, value in server.secrets.items()}
-        for server in MailServer.objects.all()
-    }
     found = document()
-    servers = [{**server, "secrets": secrets[server["name"]]} for server in found["mail_servers"]]
-    return {**found, "mail_servers": servers}
+    rows: Mapping[str, Iterable[Proxy | MailServer]] = {
+        "proxies": Proxy.objects.all(),
+        "mail_servers": MailServer.objects.all(),
+    }
+    return {**found, **{kind: _with_secrets(found[kind], stored) for kind, stored in rows.items()}}
+
+
+def _with_secrets(entries: Iterable[Mapping[str, Any]], rows: Iterable[Proxy | MailServer]) -> list[dict[str, Any]]:
+    secrets = {row.name: {name: _Secret(value) for name, value in row.secrets.items()} for row in rows}
+    return [{**entry, "secrets": secrets[entry["name"]]} for entry in entries]
 
 
 def _difference(before: Any, after: Any) -> str:

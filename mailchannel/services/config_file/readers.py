@@ -41,8 +41,8 @@ def text(*, maximum: int = 500, check: Check | None = None, needed: bool = False
     return read
 
 
-def paragraph(*, maximum: int = 5_000) -> Reader:
-    """Text of several lines, which may be indented."""
+def paragraph(*, maximum: int = 5_000, check: Check | None = None) -> Reader:
+    """Text of several lines, which may be indented; `check` as for `text`."""
 
     def read(at: Located) -> str:
         if not isinstance(at.value, str):
@@ -52,7 +52,7 @@ def paragraph(*, maximum: int = 5_000) -> Reader:
             raise at.error(f"expected at most {maximum} characters, this has {len(given)}.")
         if any(category(character) in _UNSEEN for character in given if character not in "\n\t"):
             raise at.error("expected text without control characters.")
-        return given
+        return _checked(at, given, check) if given and check else given
 
     return read
 

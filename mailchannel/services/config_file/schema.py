@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -12,13 +13,13 @@ from django.db import models
 from mailchannel.compose.confirmation import CONFIRMATION_SPECS
 from mailchannel.kernel.specs import FieldSpec, Kind
 from mailchannel.mapping.properties import PROPERTIES
-from mailchannel.models import FolderMapping, MailServer
+from mailchannel.models import FolderMapping, MailServer, Proxy
 from mailchannel.models.secrets import Secrets
 from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.pipeline.routing import ROUTING_SPECS
 from mailchannel.senders import SENDERS
-from mailchannel.services import file_settings, validation
+from mailchannel.services import after, authorities, file_settings, proxies, validation
 from mailchannel.services.alert_settings import ALERT_SPECS
 from mailchannel.services.config_file.located import Located
 from mailchannel.services.config_file.readers import (
@@ -36,6 +37,7 @@ from mailchannel.services.config_file.readers import (
 )
 from mailchannel.services.config_file.secret_sources import secret
 from mailchannel.services.settings_document import COLUMNS, NESTED, STATUSES
+from mailchannel.services.sign_in.specs import READING_VAULT, SENDING_VAULT, specs_of
 from mailchannel.services.trouble import TROUBLE_SPECS
 from mailchannel.services.vault import SENDING
 from mailchannel.transports import TRANSPORTS
@@ -47,6 +49,34 @@ _TEXT_CHECKS: Mapping[str, Check] = {"host": validation.host}
 _LINE_CHECKS: Mapping[str, Check] = {**validation.LINE_CHECKS, **file_settings.CHECKS}
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How mail comes in and goes out: plug-ins, and how each signs in."""
+
+    protocol: str
+    auth: str
+    sending_protocol: str
+    sending_auth: str
+
+    @classmethod
+    def of(cls, server: MailServer) -> Self:
+        return cls(server.protocol, server.auth, server.sending_protocol, server.sending_auth)
+
+    @classmethod
+    def said(cls, at: Located) -> Self:
+        """By an entry of a file; what it does not say, or says wrongly, is as by default."""
+        usual = cls.of(MailServer())
+        known: dict[str, Any] = {
+            "protocol": TRANSPORTS,
+            "auth": MailServer.Auth.values,
+            "sending_protocol": SENDERS,
+            "sending_auth": MailServer.Auth.values,
+        }
+        inner = at.value if isinstance(at.value, dict) else {}
+        said = {name: inner[name].value for name in known if name in inner}
+        return replace(usual, **{n: v for n, v in said.items() if isinstance(v, str) and v in known[n]})
+
+
 def root_section(folder: Path) -> Section:
     return Section(
         {
@@ -56,6 +86,7 @@ def root_section(folder: Path) -> Section:
             "processes": names(),
             "ticket_types": ListOf(type_section(), unique="name"),
             "templates": ListOf(template_section(), unique="name"),
+            "proxies": ListOf(proxy_section(folder), unique="name"),
             "mail_servers": ListOf(_server(folder), unique="name"),
         }
     )
@@ -92,32 +123,51 @@ def _field_section() -> Section:
     return Section(keys, needed=("key", "label"))
 
 
+def proxy_section(folder: Path) -> Section:
+    password = Section({proxies.PASSWORD: secret(folder)})
+    keys: dict[str, Reader] = {
+        "name": text(maximum=100, needed=True),
+        "kind": one_of(Proxy.Kind.values),
+        "host": text(maximum=253, check=proxies.host, needed=True),
+        "port": whole(1, 65_535),
+        "username": text(maximum=200),
+        "secrets": lambda at: Secrets(password(at)),
+    }
+    return Section(keys, needed=("name",))
+
+
 def _server(folder: Path) -> Reader:
-    """The keys of `connection` and `secrets` depend on the protocol, so that is looked at first."""
+    """The keys of `connection`, `sending` and `secrets` depend on the ways in and out, so these are looked at first."""
 
     def read_server(at: Located) -> dict[str, Any]:
-        named = at.value.get("protocol") if isinstance(at.value, dict) else None
-        known = named is not None and isinstance(named.value, str) and named.value in TRANSPORTS
-        return server_section(named.value if named and known else _column("protocol").get_default(), folder)(at)
+        return server_section(Ways.said(at), folder)(at)
 
     return read_server
 
 
-def server_section(protocol: str, folder: Path) -> Section:
+def server_section(ways: Ways, folder: Path) -> Section:
     keys: dict[str, Reader] = {
         "name": text(maximum=100, needed=True),
         "status": one_of(STATUSES),
         "protocol": one_of([each.key for each in TRANSPORTS], what="protocol"),
-        "auth": one_of(MailServer.Auth.values, what="way to sign in"),
+        "auth": one_of(TRANSPORTS[ways.protocol].auths, what="way to sign in"),
         "address": text(maximum=320, check=validation.address),
         "aliases": ListOf(text(maximum=320, check=validation.address, needed=True)),
         "reply_to": text(maximum=320, check=validation.address),
-        "connection": Section({**_options(TRANSPORTS[protocol].fields), **_columns()}),
-        "secrets": _secrets(protocol, folder),
-        "sending": Section(_options(SENDERS["smtp"].fields)),
+        "oauth": Section(_options(_application(ways.auth))),
+        "connection": Section({**_options(TRANSPORTS[ways.protocol].fields), **_columns()}),
+        "secrets": _secrets(ways, folder),
+        "sending_protocol": one_of([each.key for each in SENDERS], what="protocol"),
+        "sending_auth": one_of(SENDERS[ways.sending_protocol].auths, what="way to sign in"),
+        "sending_oauth": Section(_options(_application(ways.sending_auth))),
+        "sending": Section(_options(SENDERS[ways.sending_protocol].fields)),
+        "proxy": or_null(text(maximum=100, needed=True)),
+        "authorities": or_null(paragraph(maximum=authorities.LARGEST, check=authorities.pem)),
+        "verify_certificate": switch,
         "folders": _folders(),
         "accept": Section(_accept()),
         "attachments": Section(_options(FILE_SPECS)),
+        "after": Section(_options(after.specs_of(ways.protocol))),
         "trouble": Section(_options(TROUBLE_SPECS)),
         "confirmation": Section(_options(CONFIRMATION_SPECS)),
         "alert_to": ListOf(text(maximum=254, needed=True)),
@@ -126,15 +176,26 @@ def server_section(protocol: str, folder: Path) -> Section:
     return Section(keys, needed=("name",))
 
 
-def secret_names(protocol: str) -> dict[str, str]:
+def secret_names(ways: Ways) -> dict[str, str]:
     """Key under `secrets` → name in the encrypted column."""
-    reading = {spec.name: spec.name for spec in TRANSPORTS[protocol].fields if spec.kind is Kind.SECRET}
-    sender = [spec.name for spec in SENDERS["smtp"].fields if spec.kind is Kind.SECRET]
-    return {**reading, **{SENDING_SECRET + name: SENDING + name for name in sender}}
+    groups: tuple[tuple[str, str, Iterable[FieldSpec]], ...] = (
+        ("", "", TRANSPORTS[ways.protocol].fields),
+        (SENDING_SECRET, SENDING, SENDERS[ways.sending_protocol].fields),
+        ("oauth_", READING_VAULT, specs_of(ways.auth)),
+        ("sending_oauth_", SENDING_VAULT, specs_of(ways.sending_auth)),
+    )
+    return {
+        key + spec.name: vault + spec.name for key, vault, specs in groups for spec in specs if spec.kind is Kind.SECRET
+    }
 
 
-def _secrets(protocol: str, folder: Path) -> Reader:
-    section = Section(dict.fromkeys(secret_names(protocol), secret(folder)))
+def _application(auth: str) -> tuple[FieldSpec, ...]:
+    """Settings may stand in a file while a password is used."""
+    return specs_of(auth) or specs_of(MailServer.Auth.MICROSOFT)
+
+
+def _secrets(ways: Ways, folder: Path) -> Reader:
+    section = Section(dict.fromkeys(secret_names(ways), secret(folder)))
     return lambda at: Secrets(section(at))
 
 

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
-from mailchannel.models import MailServer
+from mailchannel.models import MailServer, Proxy
 from mailchannel.models.secrets import Secrets
 from mailchannel.senders import SENDERS
 from mailchannel.services import drafts, versions
@@ -18,19 +18,32 @@ from mailchannel.services.audit import Person
 from mailchannel.services.config_file.file import Entry
 from mailchannel.services.config_file.problems import ConfigError
 from mailchannel.services.config_file.rows import apply_rows
-from mailchannel.services.config_file.schema import secret_names
+from mailchannel.services.config_file.schema import Ways, secret_names
 from mailchannel.services.config_file.status import apply_status
-from mailchannel.services.settings_document import COLUMNS, NESTED, exported_server, options_in_force
-from mailchannel.services.vault import ADDRESSING, SENDING
+from mailchannel.services.settings_document import COLUMNS, NESTED, exported_server
+from mailchannel.services.sign_in.specs import ADDRESSING as APPLICATION
+from mailchannel.services.sign_in.specs import READING_VAULT, SENDING_VAULT
+from mailchannel.services.vault import ADDRESSING, INBOX, ON_THE_WAY, SENDING, exposes
 from mailchannel.transports import TRANSPORTS
 from tickets.api import template_id
 
-#: Sections of a mail server whose account has a secret.
-SIDES: Final = ("connection", "sending")
+#: Sections of a mail server whose account or application has a secret.
+SIDES: Final = ("connection", "sending", "oauth", "sending_oauth")
+_VAULTS: Final = {SENDING: "sending", READING_VAULT: "oauth", SENDING_VAULT: "sending_oauth"}
 AGAIN = (
     "server, port, encryption or user name changes, and a stored password is never sent somewhere else. "
     "Give it again under “secrets”."
 )
+APPLICATION_AGAIN = (
+    "the application or where it signs in changes, and a stored secret is never sent somewhere else. Give it again "
+    "under “secrets”."
+)
+EXPOSED = (
+    "others than before could read a stored password on this way, and it is never put at risk. Give it again under "
+    "“secrets”."
+)
+#: Keys that are columns.
+PLAIN: Final = (*("protocol", "auth", "address", "reply_to", "sending_protocol", "sending_auth", "verify_certificate"),)
 WAITS = "Changes of it wait to be published, and this does not go with them: {} Publish or discard them first."
 OTHER_ACCOUNT = "they use another account, which keeps its own password."
 
@@ -52,7 +65,7 @@ def _carry_over(server: MailServer, entry: Entry, before: Mapping[str, Any], aft
     if draft is None or not says:
         return
     theirs = _state(draft)
-    if "secrets" in says and any(addressing(theirs, side) != addressing(before, side) for side in SIDES):
+    if "secrets" in says and any(is_moved(before, theirs, side) for side in SIDES):
         raise entry.error("secrets", WAITS.format(OTHER_ACCOUNT))
     try:
         apply_settings(draft, replace(entry, says=says))
@@ -87,7 +100,7 @@ def apply_settings(server: MailServer, entry: Entry) -> None:
     _set_connection(server, entry)
     _set_sending(server, entry)
     _set_acceptance(server, entry)
-    for name in ("attachments", "trouble", "confirmation"):
+    for name in ("attachments", "after", "trouble", "confirmation"):
         setattr(server, name, _merged(getattr(server, name), entry.section(name)))
     server.routing = _merged(server.routing, entry.section("ticket").get("routing", {}))
     _refuse_moved_secrets(server, entry, stored=before)
@@ -104,9 +117,27 @@ def _state(server: MailServer) -> dict[str, Any]:
 
 
 def _set_columns(server: MailServer, entry: Entry) -> None:
-    for name in ("protocol", "auth", "address", "reply_to"):
+    for name in PLAIN:
         setattr(server, name, entry.says.get(name, getattr(server, name)))
+    ways = {"auth": TRANSPORTS[server.protocol].auths, "sending_auth": SENDERS[server.sending_protocol].auths}
+    for name, offered in ways.items():
+        if getattr(server, name) not in offered:
+            setattr(server, name, offered[0])
+    for name in ("oauth", "sending_oauth"):
+        setattr(server, name, _merged(getattr(server, name), entry.section(name)))
+    if "authorities" in entry.says:
+        server.authorities = entry.says["authorities"] or ""
+    if "proxy" in entry.says:
+        server.proxy = _proxy(entry)
     server.attach_email = entry.section("ticket").get("attach_email", server.attach_email)
+
+
+def _proxy(entry: Entry) -> Proxy | None:
+    name = entry.says["proxy"]
+    found = Proxy.objects.filter(name=name).first() if name else None
+    if name and found is None:
+        raise entry.error("proxy", f"there is no proxy “{name}”. Define it under “proxies”.")
+    return found
 
 
 def _set_connection(server: MailServer, entry: Entry) -> None:
@@ -145,31 +176,48 @@ def _merged(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
 
 
 def _refuse_moved_secrets(server: MailServer, entry: Entry, *, stored: Mapping[str, Any]) -> None:
-    given = {secret_names(server.protocol)[key] for key in entry.section("secrets")}
-    kept = set(server.secrets) - given
-    sending = {name for name in kept if name.startswith(SENDING)}
-    if kept - sending and addressing(stored, "connection") != _wanted(server, "connection"):
-        raise entry.error("connection", AGAIN)
-    if sending and addressing(stored, "sending") != _wanted(server, "sending"):
-        raise entry.error("sending", AGAIN)
+    if not stored:
+        return
+    names = secret_names(Ways.of(server))
+    kept = (set(server.secrets) & set(names.values())) - {names[key] for key in entry.section("secrets")}
+    wanted = exported_server(server) if server.pk else {}
+    for side in SIDES:
+        if not any(side_of(name) == side for name in kept):
+            continue
+        if addressing(stored, side) != addressing(wanted, side):
+            raise entry.error(side, APPLICATION_AGAIN if side.endswith("oauth") else AGAIN)
+        if _exposes(stored, wanted):
+            raise entry.error(next(name for name in ON_THE_WAY if stored[name] != wanted[name]), EXPOSED)
+
+
+def is_moved(before: Mapping[str, Any], after: Mapping[str, Any], side: str) -> bool:
+    """Whether a secret of one of the `SIDES` would go elsewhere than before, or where others can read it."""
+    return addressing(before, side) != addressing(after, side) or _exposes(before, after)
+
+
+def _exposes(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    plain = "none" in (after[side].get("encryption") for side in ("connection", "sending"))
+    return exposes(before, after, plain=plain)
 
 
 def addressing(exported: Mapping[str, Any], side: str) -> dict[str, Any]:
-    """What an exported mail server says of where its `connection` or `sending` secrets belong."""
-    return {name: exported[side][name] for name in ADDRESSING if name in exported[side]}
+    """What an exported mail server says of where the secrets of one of the `SIDES` belong."""
+    names = APPLICATION if side.endswith("oauth") else ADDRESSING
+    return {name: exported[side][name] for name in names if name in exported[side]}
 
 
-def _wanted(server: MailServer, side: str) -> dict[str, Any]:
-    specs = TRANSPORTS[server.protocol].fields if side == "connection" else SENDERS["smtp"].fields
-    return addressing({side: options_in_force(specs, getattr(server, side))}, side)
+def side_of(name: str) -> str:
+    """The section a secret belongs to, by its name in the encrypted column."""
+    return next((side for prefix, side in _VAULTS.items() if name.startswith(prefix)), "connection")
 
 
 def _set_secrets(server: MailServer, entry: Entry) -> None:
-    names = secret_names(server.protocol)
+    names = secret_names(Ways.of(server))
     given = {names[key]: value for key, value in entry.section("secrets").items()}
     if any(server.secrets.get(name) != value for name, value in given.items()):
         server.secrets_set_at = timezone.now()
-    server.secrets = Secrets({**server.secrets, **given})
+    stored = {name: value for name, value in server.secrets.items() if name in names.values() or name.startswith(INBOX)}
+    server.secrets = Secrets({**stored, **given})
 
 
 def _set_template(server: MailServer, entry: Entry) -> None:

@@ -9,7 +9,7 @@ from mailchannel.services import publish
 from mailchannel.services.audit import Person
 from mailchannel.services.config_file.file import Entry
 from mailchannel.services.config_file.problems import ConfigError
-from mailchannel.services.config_file.schema import secret_names
+from mailchannel.services.config_file.schema import Ways, secret_names
 from mailchannel.services.readiness import Problem, problems, rivals
 from mailchannel.services.settings_document import COLUMNS, NESTED
 
@@ -56,7 +56,13 @@ def _require_ready(server: MailServer, *, live: bool) -> None:
 
 
 #: Prefix of a group of inputs → section of the file, where the two have the same keys.
-_SECTIONS = {"files": "attachments", "trouble": "trouble", "confirm": "confirmation", "route": "ticket.routing"}
+_SECTIONS = {
+    "files": "attachments",
+    "after": "after",
+    "trouble": "trouble",
+    "confirm": "confirmation",
+    "route": "ticket.routing",
+}
 
 
 def _path(server: MailServer, problem: Problem) -> str:
@@ -68,10 +74,17 @@ def _path(server: MailServer, problem: Problem) -> str:
         return f"accept.{name}".replace(f".{NESTED}_", f".{NESTED}.")
     if dash and group in _SECTIONS:
         return f"{_SECTIONS[group]}.{name}"
-    if dash and group == "sending":
-        secret = f"sending_{name}"
-        return f"secrets.{secret}" if secret in secret_names(server.protocol) else f"sending.{name}"
+    if dash and group in ("sending", "oauth"):
+        return _path_on_a_side(server, problem.field)
     return _plain_path(server, problem)
+
+
+def _path_on_a_side(server: MailServer, field: str) -> str:
+    """`sending-oauth-client_id` → `sending_oauth.client_id`; a secret stands among the secrets."""
+    *groups, name = field.split("-")
+    side = "_".join(groups)
+    secret = f"{side}_{name}"
+    return f"secrets.{secret}" if secret in secret_names(Ways.of(server)) else f"{side}.{name}"
 
 
 def _plain_path(server: MailServer, problem: Problem) -> str:
@@ -79,6 +92,6 @@ def _plain_path(server: MailServer, problem: Problem) -> str:
         return f"connection.{problem.field}" if problem.field in COLUMNS else f"folders.{problem.field}"
     if problem.step == "ticket":
         return f"ticket.{problem.field}"
-    if problem.field in secret_names(server.protocol):
+    if problem.field in secret_names(Ways.of(server)):
         return f"secrets.{problem.field}"
     return problem.field if hasattr(server, problem.field) else f"connection.{problem.field}"

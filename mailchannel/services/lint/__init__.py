@@ -12,7 +12,7 @@ from mailchannel.pipeline.routing import ROUTING_SPECS
 from mailchannel.services import file_settings, trouble
 from mailchannel.services.config import freeze
 from mailchannel.services.legible import legible
-from mailchannel.services.lint import answers, folders, mailbox, senders, ticket, words
+from mailchannel.services.lint import answers, certificates, cloud, folders, mailbox, senders, sign_in, ticket, words
 from mailchannel.services.lint.history import recent
 from mailchannel.services.lint.remark import Draft, Remark, Rule
 
@@ -20,6 +20,9 @@ __all__ = ["Remark", "lint"]
 
 RULES: tuple[Rule, ...] = (
     *mailbox.RULES,
+    *cloud.RULES,
+    *sign_in.RULES,
+    *certificates.RULES,
     *folders.RULES,
     *senders.RULES,
     *words.RULES,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mailchannel.services import sent_copy
+from mailchannel.services.leaving import lacking
 from mailchannel.services.lint.remark import Draft, Remark
 
 PLACEHOLDERS = frozenset({"number", "title", "name"})
@@ -12,12 +14,23 @@ _BRACES = re.compile(r"\{([^{}\n]{1,40})\}")
 
 
 def sending(draft: Draft) -> Iterator[Remark]:
-    if draft.server.sending.get("host"):
+    missing = lacking(draft.server.sending_protocol, draft.server.sending)
+    if missing is None:
         return
-    yield Remark("sending-host", "“Host” for sending is empty: agents' answers never leave.", "connection")
+    text = f"“{missing.label}” for sending is empty: agents' answers never leave."
+    yield Remark(f"sending-{missing.name}", text, "connection")
     if draft.confirmation["send_confirmation"]:
         text = "“Confirm every new ticket to its sender” is on, but no host for sending is set up: nothing is sent."
         yield _remark("confirm-send_confirmation", text)
+
+
+def copies(draft: Draft) -> Iterator[Remark]:
+    if sent_copy.wanted(draft.server) and not sent_copy.possible(draft.server):
+        yield Remark(
+            "sending-keep_copy",
+            "“Keep a copy in the Sent folder” is on, but only a mailbox that is read by IMAP takes one: none is kept.",
+            "connection",
+        )
 
 
 def words(draft: Draft) -> Iterator[Remark]:
@@ -51,7 +64,7 @@ def team(draft: Draft) -> Iterator[Remark]:
         yield _remark("alert_to", "“The team to tell” is empty: nobody is told of failed mail or of files left out.")
 
 
-RULES = (sending, words, machines, team)
+RULES = (sending, copies, words, machines, team)
 
 
 def _remark(field: str, text: str) -> Remark:

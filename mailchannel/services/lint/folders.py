@@ -8,6 +8,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from mailchannel.models import FolderMapping
+from mailchannel.services import after
+from mailchannel.services.after import Action
 from mailchannel.services.lint.remark import Draft, Remark
 
 STEP = "folders"
@@ -69,24 +71,40 @@ def start(draft: Draft) -> Iterator[Remark]:
         yield _remark("sync_start_0", text)
 
 
+def afterwards(draft: Draft) -> Iterator[Remark]:
+    """What is done with mail and where it is moved are two settings."""
+    labels = {spec.name: spec.label for spec in after.AFTER_SPECS}
+    for role, what in TARGETS.items():
+        action, folder = after.in_force(draft.server).get(what), next(iter(_folders(draft, role)), "")
+        if action == Action.MOVE and not folder and role != Role.FAIL and what in draft.server.after:
+            yield _remark(f"after-{what}", f"“{labels[what]}” is to be moved, but no folder is chosen: it stays.")
+        if action and action != Action.MOVE and folder:
+            text = f"“{role.label}” is {folder}, but nothing goes there: “{labels[what]}” says something else."
+            yield _remark(f"after-{what}", text)
+        if action == Action.DELETE:
+            text = f"“{labels[what]}” is deleted: the mailbox holds no copy then, and ours is the only original."
+            yield _remark(f"after-{what}", text)
+
+
 def trouble(draft: Draft) -> Iterator[Remark]:
     settings = draft.trouble
-    if settings["move_failed"] and not _folders(draft, Role.FAIL):
+    moves = after.moves_failed(draft.server)
+    if moves and settings["move_failed"] and not _folders(draft, Role.FAIL):
         text = "“Move mail that cannot be processed to the fail folder” is on, but there is no fail folder."
         yield _remark("fail", text)
-    if not settings["move_failed"] and draft.server.trouble.get("stop_after"):
+    if not (moves and settings["move_failed"]) and draft.server.trouble.get("stop_after"):
         yield _remark(
             "trouble-stop_after",
             "“Stop fetching after so many failed mails” counts mails in the fail folder, and none is moved there.",
         )
-    if settings["move_failed"] and not settings["stop_after"] and not settings["notify_failed"]:
+    if moves and settings["move_failed"] and not settings["stop_after"] and not settings["notify_failed"]:
         yield _remark(
             "trouble-notify_failed",
             "“Mail the team each time” is off and fetching never stops: nobody hears of mail that fails.",
         )
 
 
-RULES = (sources, targets, unread, start, trouble)
+RULES = (sources, targets, unread, start, afterwards, trouble)
 
 
 def _folders(draft: Draft, *roles: str) -> list[str]:

@@ -38,13 +38,14 @@ def twice(draft: Draft) -> Iterator[Remark]:
     before that was refused may still be. One that is paused has given way to the other.
     """
     live = draft.server.live.status in MailServer.LIVE
+    field, label = same_mailbox.whose(draft.server)
     for other in same_mailbox.sharing(draft.server):
         if other.server.status == MailServer.Status.DRAFT:
-            text = f"“User name”: “{other.server}”, a draft, is to read {other.folder} of the same account."
-            yield _remark("username", f"{text} Only one of the two can be live.")
+            text = f"“{label}”: “{other.server}”, a draft, is to read {other.folder} of the same account."
+            yield _remark(field, f"{text} Only one of the two can be live.")
         elif live and other.at_work:
-            text = f"“User name”: “{other.server}” reads {other.folder} of the same account: every mail is two tickets."
-            yield _remark("username", text)
+            text = f"“{label}”: “{other.server}” reads {other.folder} of the same account: every mail is two tickets."
+            yield _remark(field, text)
 
 
 def encryption(draft: Draft) -> Iterator[Remark]:
