@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import resource
 import signal
+import threading
 import time
 from collections.abc import Callable
 
@@ -22,12 +24,20 @@ class ChildRaised(Exception):
     """The work raised an exception in the child; its log says which."""
 
 
+def may_fork() -> bool:
+    """A child has all that was open at that moment. SQLite does not work there while another thread has a connection,
+    so threads leave such work to a worker, which has none.
+    """
+    return threading.current_thread() is threading.main_thread()
+
+
 def run_in_child(work: Callable[[], object]) -> str:
     """How the child died, or an empty string when it came back. Raises ChildRaised.
 
-    The work must be repeatable: what it did not commit did not happen.
+    The work must be repeatable: what it did not commit did not happen. Only where `may_fork`.
     """
     connections.close_all()  # a connection shared by two processes answers neither
+    gc.collect()  # nor one that a thread left open at its end
     pid = os.fork()
     if pid == 0:
         _child(work)

@@ -28,7 +28,7 @@ from mailchannel.services.keep import Kept
 from mailchannel.services.lease import hold
 from mailchannel.services.reading import parse
 from mailchannel.services.repeats import likeness
-from mailchannel.services.sandbox import ChildRaised, run_in_child
+from mailchannel.services.sandbox import ChildRaised, may_fork, run_in_child
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +41,16 @@ class StorageTrouble(Exception):
 
 
 def settle(server: MailServer, channel: Channel | None = None) -> Counter[str]:
-    """Settles every unfinished mail of the server. Outcome → number. Raises StorageTrouble."""
+    """Settles every unfinished mail of the server. Outcome → number. Raises StorageTrouble.
+
+    Mail that may have ended a process is settled in a child, and left to a worker where there can be none.
+    """
     channel = channel or freeze(server)
     counts: Counter[str] = Counter()
     with _storage_trouble():
         unfinished = InboundMail.objects.filter(server=server, outcome=Outcome.RECEIVED)
+        if not may_fork():
+            unfinished = unfinished.filter(attempts=0)
         attempts = dict(unfinished.order_by("pk").values_list("pk", "attempts"))
         _count_attempt(attempts)
         for suspect in [pk for pk, count in attempts.items() if count]:
@@ -57,12 +62,13 @@ def settle(server: MailServer, channel: Channel | None = None) -> Counter[str]:
 
 
 def settle_kept(kept: Sequence[Kept], channel: Channel) -> Counter[str]:
-    """Settles mails that were kept just now. Outcome → number. Raises StorageTrouble."""
+    """Settles mails that were kept just now, as `settle` does. Outcome → number. Raises StorageTrouble."""
     counts: Counter[str] = Counter()
     with _storage_trouble():
         suspects = [each.row.pk for each in kept if each.row.attempts]  # put back, having ended a process before
         fresh = [each for each in kept if not each.row.attempts] if suspects else kept
-        _count_attempt([each.row.pk for each in kept])
+        suspects = suspects if may_fork() else []
+        _count_attempt([*(each.row.pk for each in fresh), *suspects])
         for start in range(0, len(fresh), GROUP):
             counts += _settle_loaded(fresh[start : start + GROUP], channel)
         for suspect in suspects:

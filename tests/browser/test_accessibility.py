@@ -13,6 +13,8 @@ from playwright.sync_api import Page, expect
 from mailchannel.models import InboundMail, MailServer
 from mailchannel.services import drafts, publish
 from mailchannel.services.fetch import fetch
+from mailchannel.services.inbox import is_inbox
+from mailchannel.transports import TRANSPORTS
 from tests.admin.typing import typed_connection
 from tests.browser.conftest import OpenPage, shot
 from tests.fixtures import NewServer
@@ -91,6 +93,29 @@ def test_axe_finds_nothing_serious(
         "/",
         f"/tickets/{mail.ticket.number}/",
     ):
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == 200, path
+        complaints += serious_in_any_light(page)
+
+    assert complaints == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_nothing_serious_on_any_way_in(
+    open_page: OpenPage, administrator: User, new_server: NewServer, width: int
+) -> None:
+    ways = [(each.key, auth) for each in TRANSPORTS for auth in each.auths[:2]]
+    servers = [
+        new_server(name=f"{protocol} {auth}", status="draft", protocol=protocol, auth=auth, connection={})
+        for protocol, auth in ways
+    ]
+    inbox = next(server for server in servers if is_inbox(server))
+    page = open_page(administrator, "/admin/", viewport={"width": width, "height": 900})
+
+    complaints: list[str] = []
+    paths = [f"/admin/mailchannel/mailserver/{server.pk}/connection/" for server in servers]
+    for path in (*paths, f"/admin/mailchannel/mailserver/{inbox.pk}/inbox/"):
         answer = page.goto(path)
         assert answer is not None
         assert answer.status == 200, path

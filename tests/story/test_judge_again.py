@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -231,6 +232,27 @@ def test_a_mail_that_ended_a_process_is_left_to_the_worker(server: MailServer, r
     row.refresh_from_db()
     assert row.outcome == "opened"
     assert [step["code"] for step in row.trace if step["stage"] == "earlier"] == ["failed.died"]
+
+
+def test_a_thread_leaves_mail_that_may_end_its_process_to_a_worker(server: MailServer) -> None:
+    welcome_everybody(server)
+    dangerous = accept(server, letter(subject="One", message_id="1@customer.example"), transport="forwarding").row
+    harmless = accept(server, letter(subject="Two", message_id="2@customer.example"), transport="forwarding").row
+    InboundMail.objects.filter(pk=dangerous.pk).update(attempts=1)
+    outcomes = InboundMail.objects.order_by("pk").values_list("outcome", "attempts")
+
+    def in_a_thread() -> None:
+        settle(MailServer.objects.get())
+        connections.close_all()
+
+    thread = Thread(target=in_a_thread)
+    thread.start()
+    thread.join()
+    assert list(outcomes.filter(pk=dangerous.pk)) == [("received", 1)]
+    assert list(outcomes.filter(pk=harmless.pk)) == [("opened", 1)]
+
+    settle(MailServer.objects.get())
+    assert list(outcomes.filter(pk=dangerous.pk)) == [("opened", 2)]
 
 
 def put_back_and_never_seen_again(row: InboundMail) -> InboundMail:
