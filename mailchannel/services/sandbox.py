@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import resource
@@ -10,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from django.conf import settings
 from django.db import connections
@@ -37,7 +37,6 @@ def run_in_child(work: Callable[[], object]) -> str:
     The work must be repeatable: what it did not commit did not happen. Only where `may_fork`.
     """
     connections.close_all()  # a connection shared by two processes answers neither
-    gc.collect()  # nor one that a thread left open at its end
     pid = os.fork()
     if pid == 0:
         _child(work)
@@ -62,9 +61,19 @@ def _child(work: Callable[[], object]) -> None:
 def _limit() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    memory, seconds = settings.MAIL_LIMITS["child_memory_bytes"], settings.MAIL_LIMITS["seconds"]
+    # A worker may have taken much already; a child that can take nothing more cannot even open the database.
+    memory = _taken() + settings.MAIL_LIMITS["child_memory_bytes"]
+    seconds = settings.MAIL_LIMITS["seconds"]
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+
+
+def _taken() -> int:
+    """Bytes of address space; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 def _wait(pid: int, seconds: int) -> int | None:
