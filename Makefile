@@ -40,7 +40,7 @@ test-sqlite: install-dev
 # Of the hostile mails those with text that SQLite would store and PostgreSQL refuses.
 test-postgres: install-dev
 	scripts/with-postgres $(BIN)/python -m pytest $(TOGETHER) -m "not browser" \
-		tests/story tests/contract tests/admin tests/hostile/test_text.py tests/hostile/test_files.py
+		tests/story tests/admin tests/contract/test_doors.py tests/hostile/test_text.py tests/hostile/test_files.py
 
 check: install-dev
 	$(BIN)/ruff check .

@@ -23,6 +23,8 @@ from tests.fixtures import NewServer
 from tickets.blobs import open_blob
 from tickets.models import Attachment
 
+pytestmark = pytest.mark.slow
+
 DEFAULTS = "/admin/mailchannel/maildefaults/1/change/"
 HOSTILE = '<script>alert("x")</script>.txt'
 

@@ -19,6 +19,8 @@ from tests.admin.conftest import BASE
 from tests.admin.typing import typed_senders
 from tests.fixtures import NewServer
 
+pytestmark = pytest.mark.slow
+
 WORDS = (
     FieldSpec("most", "Most", Kind.INTEGER, default=1),
     FieldSpec("words", "Words", Kind.LINES, default=()),

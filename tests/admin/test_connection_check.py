@@ -19,6 +19,8 @@ from tests.servers.fixtures import NewScript
 from tests.servers.loopback import free_port
 from tests.servers.mailbox import Mailbox
 
+pytestmark = pytest.mark.slow
+
 HTMX = {"HX-Request": "true"}
 MAIL = b"From: anna@example.com\r\nSubject: Printer\r\nMessage-ID: <1@example.com>\r\n\r\nOn fire.\r\n"
 

@@ -22,6 +22,8 @@ from tests.servers.certificates import Authority, Pair
 from tests.servers.identity import SECRET, IdentityProvider, traces
 from tests.servers.web import Answer
 
+pytestmark = pytest.mark.slow
+
 CALLBACK = "/oauth/callback/"
 
 

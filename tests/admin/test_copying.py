@@ -26,6 +26,8 @@ from tests.servers.fixtures import NewMailbox
 from tests.servers.smtp import SmtpSink
 from tickets.models import TicketTemplate
 
+pytestmark = pytest.mark.slow
+
 
 def page(client: Client, url: str) -> str:
     response = client.get(url)

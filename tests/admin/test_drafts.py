@@ -21,6 +21,8 @@ from tests.letters import letter
 from tests.servers.mailbox import Mailbox
 from tickets.models import TicketTemplate
 
+pytestmark = pytest.mark.slow
+
 
 def page(client: Client, url: str) -> str:
     response = client.get(url)

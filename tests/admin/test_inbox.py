@@ -20,6 +20,8 @@ from tests.fixtures import NewServer
 from tests.letters import letter
 from tests.servers.providers import Post
 
+pytestmark = pytest.mark.slow
+
 BASE = "/admin/mailchannel/mailserver"
 
 

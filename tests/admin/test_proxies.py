@@ -32,7 +32,7 @@ TYPED: dict[str, Any] = {
     "password": "pass wört",
 }
 
-pytestmark = [pytest.mark.django_db, pytest.mark.req("S4-25")]
+pytestmark = [pytest.mark.django_db, pytest.mark.req("S4-25"), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from tests.admin.conftest import BASE
 from tests.admin.typing import typed_ticket
 from tickets.models import Department, Offer, Process, Service, TemplateField, TicketTemplate, TicketType
 
+pytestmark = pytest.mark.slow
+
 HTMX = {"HX-Request": "true"}
 
 

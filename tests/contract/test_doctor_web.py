@@ -20,6 +20,8 @@ from tests.servers.graph import GraphMailbox, GraphServer
 from tests.servers.ways import way
 from tests.servers.web import Answer
 
+pytestmark = pytest.mark.slow
+
 MAIL = b"From: anna@example.com\r\nSubject: Printer\r\n\r\nOn fire.\r\n"
 HTML = b"<html>Sign in to the Wi-Fi</html>"
 GRAPH_WAY = ("Access token", "Name", "Line", "Encryption", "Service", "Sign-in", "Mailbox")

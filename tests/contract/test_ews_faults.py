@@ -26,6 +26,8 @@ from tests.servers.ways import way
 from tests.servers.web import Answer
 from tickets.models import Ticket
 
+pytestmark = pytest.mark.slow
+
 MAIL = b"From: a@example.com\r\nTo: bob@example.com\r\nSubject: Hi\r\nMessage-ID: <1@example.com>\r\n\r\nHello\r\n"
 HTML = b"<html><body>Sign in to Outlook</body></html>"
 BOMB = (

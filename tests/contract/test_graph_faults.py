@@ -30,6 +30,8 @@ from tests.servers.ways import way
 from tests.servers.web import Answer, OneAnswer, Request
 from tickets.models import Ticket
 
+pytestmark = pytest.mark.slow
+
 MAIL = b"From: a@example.com\r\nTo: bob@example.com\r\nSubject: Hi\r\n\r\nHello\r\n"
 INBOX = "/v1.0/me/mailFolders/inbox"
 ME = "/v1.0/me"

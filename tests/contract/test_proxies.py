@@ -33,7 +33,7 @@ MAIL = b"From: a@example.com\r\nTo: eve@example.com\r\nSubject: Hi\r\nMessage-ID
 NAME = "mail.behind.invalid"  # nobody but the proxy knows it
 NewProxyServer = Callable[..., ProxyServer]
 
-pytestmark = pytest.mark.req("S4-25")
+pytestmark = [pytest.mark.req("S4-25"), pytest.mark.slow]
 
 
 @pytest.fixture(params=["http", "socks5"])

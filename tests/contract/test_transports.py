@@ -22,6 +22,8 @@ from tests.contract.harness import (
     with_password,
 )
 
+pytestmark = pytest.mark.slow
+
 MAIL = (
     b"From: a@example.com\r\nSubject: Gr\xfc\xdfe\r\nDate: Thu, 01 Jan 1970 00:00:00 +0000\r\n\r\nHi\r\n.\r\n\xff\r\n"
 )

@@ -14,6 +14,8 @@ from tickets import pages
 from tickets.frame_height import likely_height
 from tickets.models import Note, Ticket
 
+pytestmark = pytest.mark.slow
+
 REMOTE = '<p>words</p><img src="https://pictures.example/p.gif" alt="a picture">'
 
 

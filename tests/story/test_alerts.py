@@ -23,7 +23,7 @@ from tests.servers.loopback import free_port
 from tests.servers.mailbox import Mailbox
 from tests.servers.smtp import SmtpSink
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 Kind = Alert.Kind
 MORNING = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)

@@ -27,7 +27,7 @@ from tests.servers.fixtures import Failpoint
 from tests.servers.smtp import SmtpSink
 from tickets.models import Attachment, Ticket
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde"
 _serial = count(1)

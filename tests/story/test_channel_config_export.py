@@ -17,7 +17,7 @@ from mailchannel.models import MailServer
 from mailchannel.services.config_file import ConfigError, apply, apply_and_report, export, plan, read
 from tests.story.settings_file import EXAMPLE, PASSWORD, changed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)

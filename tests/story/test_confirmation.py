@@ -20,7 +20,7 @@ from tests.servers.fixtures import Failpoint
 from tests.servers.smtp import Sent, SmtpSink
 from tickets.models import Note, Ticket
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 TEXT = "Hello {name},\n\nyour “{title}” is {number}.\nKeep {this} and {number.x} and {{name}}."
 

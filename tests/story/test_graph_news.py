@@ -32,7 +32,7 @@ from tests.servers.loopback import wait_until
 from tests.servers.web import Answer, Request, WebServer
 from tickets.models import Ticket
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 class Doorstep(WebServer):

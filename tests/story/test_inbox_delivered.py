@@ -29,7 +29,7 @@ from tests.servers.fixtures import Failpoint
 from tests.servers.loopback import HOST, free_port, wait_until
 from tickets.models import Ticket
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 Talk = Callable[..., Any]
 

@@ -37,7 +37,7 @@ from tests.servers.ways import way
 from tests.servers.web import Answer, OneAnswer, Request
 from tickets.models import Ticket
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 Bring = Callable[..., Told]
 

@@ -37,7 +37,7 @@ from tests.servers.web import Answer
 from tickets.models import Ticket
 from tickets.services import reply_as_agent
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 SENT_ITEMS = "Gesendete Elemente"
 Box = GraphMailbox | EwsMailbox

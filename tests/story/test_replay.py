@@ -25,7 +25,7 @@ from tests.servers.dovecot import Options
 from tests.servers.fixtures import NewMailbox
 from tests.servers.mailbox import Mailbox
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from tests.servers.fixtures import NewMailbox
 from tests.servers.identity import SECRET, IdentityProvider, traces
 from tests.servers.mailbox import Mailbox
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 State = SignIn.State
 ROOT = Path(__file__).parent.parent.parent

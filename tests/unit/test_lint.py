@@ -122,6 +122,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", OPTIONS)
 def test_a_stored_value_of_the_wrong_shape_stops_no_page(server: MailServer, column: str) -> None:
     """A file somebody edited, or a plug-in whose option used to be of another kind."""

@@ -20,6 +20,8 @@ from tests.servers.identity import SECRET, IdentityProvider, traces
 from tests.servers.ways import way
 from tests.servers.web import Answer
 
+pytestmark = pytest.mark.slow
+
 BACK = "https://helpdesk.example.com/oauth/callback/"
 KINDS = ("oauth_microsoft", "oauth")
 Make = Callable[..., Client]

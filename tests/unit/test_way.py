@@ -22,6 +22,8 @@ from tests.servers.loopback import HOST, free_port
 from tests.servers.proxy import NOT_ALLOWED, UNREACHABLE, ProxyServer
 from tests.servers.ways import way
 
+pytestmark = pytest.mark.slow
+
 NAME = "mail.behind.invalid"  # nobody but the proxy knows it
 KINDS = pytest.mark.parametrize("kind", ["http", "socks5"])
 NewProxyServer = Callable[..., ProxyServer]
