@@ -59,8 +59,9 @@ def discard(server: MailServer, *, by: Person | None) -> bool:
     return True
 
 
+@transaction.atomic
 def adopt(server: MailServer) -> bool:
-    """Puts the draft in force and forgets it; runs inside the caller's transaction. False: there was none."""
+    """Puts the draft in force and forgets it. False: there was none."""
     draft = draft_of(server)
     if draft is None:
         return False
