@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from django.db import transaction
 from django.utils import timezone
 
 from mailchannel.models import MailServer, SignIn
@@ -45,8 +46,9 @@ def is_stored(server: MailServer, application: Application) -> bool:
     return stored is not None and _fingerprint(stored, application) == application.fingerprint
 
 
+@transaction.atomic
 def take_over(draft: MailServer, live: MailServer) -> None:
-    """The draft is put in force: who signed in for it is signed in now. Runs inside the caller's transaction."""
+    """The draft is put in force: who signed in for it is signed in now."""
     for row in SignIn.objects.select_for_update().filter(server=draft):
         SignIn.objects.filter(server=live, purpose=row.purpose).delete()
         row.server = live
