@@ -93,7 +93,7 @@ def _show(admin: MailServerAdmin, request: HttpRequest, server: MailServer, *, s
         "url": inbox.url(server),
         "secret": secret,
         "secret_url": inbox.url(server, secret) if secret else "",
-        "user": inbox.USER,
+        "secret_label": f"Secret (user name: {inbox.USER})",
         "has_secret": inbox.has_secret(server),
         "has_old": inbox.has_old_secret(server),
         "seen": _seen(server),

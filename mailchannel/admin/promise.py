@@ -16,10 +16,12 @@ from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.services import after, file_settings, leaving
 from mailchannel.services.after import Action, Deed
+from mailchannel.services.inbox import door, is_inbox
 from mailchannel.services.lately import DAYS, MOST_COUNTED, Lately, lately
 from mailchannel.services.legible import legible
 from mailchannel.services.same_mailbox import readers
 from mailchannel.services.spec_check import spec_problems
+from mailchannel.transports.forwarding import DOORS
 from tickets.api import template_fields
 
 Role = FolderMapping.Role
@@ -68,7 +70,7 @@ def promises(server: MailServer) -> list[Promise]:
     accept = with_defaults(acceptance_specs(), server.acceptance)
     seen = lately(server)
     return [
-        Promise("When do we look?", _when(server), _told(seen, _received(seen))),
+        Promise(*_when(server), _told(seen, _received(seen))),
         Promise("Who may write?", _who(server, accept), _told(seen, _counted(seen, TURNED_AWAY))),
         Promise("What becomes of it?", _what(server), _told(seen, _counted(seen, ACCEPTED))),
         Promise("What is left out?", " ".join(_left_out(accept)), _told(seen, _counted(seen, LEFT_OUT))),
@@ -106,16 +108,26 @@ def _sent(seen: Lately) -> list[str]:
     return [f"{mails:,} {words}" for words, mails in numbers.items() if mails]
 
 
-def _when(server: MailServer) -> str:
+def _when(server: MailServer) -> tuple[str, str]:
+    """(question, answer)"""
+    if is_inbox(server):
+        bringer = DOORS[door(server)]
+        by = f"a{bringer[1:]}" if bringer.startswith("A ") else bringer
+        return "When does mail come?", f"Whenever it is brought, by {by}. {_start(server)}"
     sources = [row.folder for row in server.folders.all() if row.role == Role.SOURCE]
-    minutes = server.fetch_every_minutes
-    often = "Every minute" if minutes == 1 else f"Every {minutes} minutes"
+    often = minutely(server.fetch_every_minutes).capitalize()
     where = f"{_quoted(sources)} of {server.address}" if sources else server.address
     pause = f", except {_listed(server.skip_times)}" if server.skip_times else ""
-    return f"{often} we look into {where}{pause}. {_start(server)}"
+    return "When do we look?", f"{often} we look into {where}{pause}. {_start(server)}"
+
+
+def minutely(minutes: int) -> str:
+    return "every minute" if minutes == 1 else f"every {minutes} minutes"
 
 
 def _start(server: MailServer) -> str:
+    if server.sync_start is None and is_inbox(server):
+        return "Until you publish none is taken: it is brought again later."
     if server.sync_start is None:
         return f"Mail that arrived before you publish stays untouched{_unless(server)}."
     moment = date_format(localtime(server.sync_start), "j F Y, H:i")

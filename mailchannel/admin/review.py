@@ -22,6 +22,7 @@ from mailchannel.admin.routes import step_url
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.models import MailServer
 from mailchannel.services import drafts, publish, versions
+from mailchannel.services.inbox import is_inbox
 from mailchannel.services.lint import Remark, lint
 from mailchannel.services.mailbox_counts import Counts
 from mailchannel.services.publish import NotReady
@@ -120,7 +121,12 @@ def _published(server: MailServer) -> str:
     return f"{server} is live. Its mail becomes tickets from now on."
 
 
-def _switch(service: Callable[..., None], done: str) -> Callable[..., HttpResponse]:
+def _paused(server: MailServer) -> str:
+    where = "with whoever brings it" if is_inbox(server) else "in the mailbox"
+    return f"{server} is paused. Mail stays {where} until you resume."
+
+
+def _switch(service: Callable[..., None], done: Callable[[MailServer], str]) -> Callable[..., HttpResponse]:
     def switch(admin: MailServerAdmin, request: HttpRequest, server: MailServer) -> HttpResponse:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
@@ -128,7 +134,7 @@ def _switch(service: Callable[..., None], done: str) -> Callable[..., HttpRespon
             raise PermissionDenied
         try:
             service(server, by=request.user)
-            messages.success(request, done.format(server))
+            messages.success(request, done(server))
         except NotReady as error:
             messages.error(request, f"Not yet: {error}")
         return redirect(step_url("review", server))
@@ -139,8 +145,8 @@ def _switch(service: Callable[..., None], done: str) -> Callable[..., HttpRespon
 SWITCHES = {
     "publish": publish_now,
     "discard": discard,
-    "pause": _switch(publish.pause, "{} is paused. Mail stays in the mailbox until you resume."),
-    "resume": _switch(publish.resume, "{} is live again."),
+    "pause": _switch(publish.pause, _paused),
+    "resume": _switch(publish.resume, "{} is live again.".format),
 }
 
 

@@ -128,6 +128,7 @@ class MailServerAdmin(Base):
             "stepper": wizard.stepper(server, slug),
             "tone": TONES[server.status],
             "status_text": status_text(server),
+            "is_inbox": is_inbox(server),
             "inbox_url": reverse("inbox", args=[server.pk]) if server.pk and is_inbox(server) else "",
             "has_draft": self.has_draft(server),
             **fail_folder.summary(server),
@@ -177,9 +178,9 @@ class MailServerAdmin(Base):
 def status_text(server: MailServer) -> str:
     """The state in words, always in sight."""
     if server.status == MailServer.Status.DRAFT:
-        return "Draft · not fetching"
+        return "Draft · takes no mail yet" if is_inbox(server) else "Draft · not fetching"
     if server.status == MailServer.Status.PAUSED:
-        return "Paused · not fetching"
+        return "Paused · takes no mail" if is_inbox(server) else "Paused · not fetching"
     if server.status == MailServer.Status.FAILED:
         return "Failed · tried again later"
     if is_inbox(server):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from django import template
 
+from mailchannel.admin.promise import minutely
 from mailchannel.models import MailServer
 from mailchannel.services.receive import sources
 
 register = template.Library()
+
+
+register.filter("minutely", minutely)
 
 
 @register.simple_tag

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client, override_settings
+from django.utils import timezone
 
 from mailchannel.admin.inbox_steps import STEPS
 from mailchannel.models import MailServer
@@ -196,3 +197,19 @@ def test_the_page_says_how_it_is_doing(status: str, said: str, administrator: Cl
     server.update(status=status)
 
     assert said in administrator.get(f"{BASE}/{server.pk}/inbox/").content.decode()
+
+
+def test_its_pages_speak_of_mail_that_is_brought(administrator: Client, server: MailServer) -> None:
+    server.update(reached=5)
+    review = administrator.get(f"{BASE}/{server.pk}/review/").content.decode()
+    assert "Draft · takes no mail yet" in review and "Publish and start taking mail" in review
+    assert "Whenever it is brought, by a program that posts mails as they are." in review
+    assert "Until you publish none is taken: it is brought again later." in review
+    trial = administrator.get(f"{BASE}/{server.pk}/trial/").content.decode()
+    assert "Try these" in trial
+    for of_mailboxes in ("Count the mails of the mailbox", "Try the mailbox", "oldest mail", "INBOX", "not fetching"):
+        assert of_mailboxes not in review + trial
+
+    server.update(status="active", published_at=timezone.now())
+    paused = administrator.post(f"{BASE}/{server.pk}/pause/", follow=True).content.decode()
+    assert "Mail stays with whoever brings it until you resume." in paused and "Paused · takes no mail" in paused

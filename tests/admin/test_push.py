@@ -29,7 +29,7 @@ def test_why_it_is_not(new_server: NewServer) -> None:
     server.update(push_error="mail.example.com does not offer to <tell>.")
 
     assert "Push: not connected" in shown(server)
-    assert "does not offer to &lt;tell&gt;. New mail is found by looking every 1 minute." in shown(server)
+    assert "does not offer to &lt;tell&gt;. New mail is found by looking every minute." in shown(server)
 
 
 def test_nothing_while_nobody_watches(new_server: NewServer) -> None:
