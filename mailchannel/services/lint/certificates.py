@@ -14,7 +14,7 @@ def unchecked(draft: Draft) -> Iterator[Remark]:
     server = draft.server
     if server.verify_certificate:
         return
-    yield Remark("verify_certificate", f"“Check the server's certificate” is off. {authorities.UNVERIFIED}", STEP)
+    yield Remark("verify_certificate", f"“Do not check the server's certificate” is on. {authorities.UNVERIFIED}", STEP)
     if server.authorities:
         text = "“Certificates to trust” has no effect: the server's certificate is not checked at all."
         yield Remark("authorities", text, STEP)
