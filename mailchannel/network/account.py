@@ -5,7 +5,11 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
+
+from mailchannel.kernel.specs import FieldSpec, Kind
+
+ENCRYPTIONS: Final = {"tls": "TLS", "starttls": "STARTTLS", "none": "None"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +65,20 @@ class Account:
     def secure_from_the_start(self) -> bool:
         """A word nobody knows means TLS: a slip of the pen must not cost the encryption."""
         return self.encryption not in ("starttls", "none")
+
+
+def place(example: str, *, port: int, ports: str, encryption: str = "tls") -> tuple[FieldSpec, ...]:
+    """The settings that say where a server is and how the line to it is encrypted; `encryption` is the usual one."""
+    others = (name for name in ENCRYPTIONS if name != encryption)
+    return (
+        FieldSpec("host", "Host", help=f"For example {example}.", required=True),
+        FieldSpec("port", "Port", Kind.INTEGER, help=ports, default=port, minimum=1, maximum=65535),
+        FieldSpec(
+            "encryption",
+            "Encryption",
+            Kind.CHOICE,
+            help="None is for your own network only.",
+            default=encryption,
+            choices=tuple((name, ENCRYPTIONS[name]) for name in (encryption, *others)),
+        ),
+    )

@@ -81,9 +81,7 @@ def presented(target: Target, way: Way, *, prelude: Prelude | None = None) -> Ce
 
     Only for telling people what is wrong with a certificate that was refused. None when there is none to be seen.
     """
-    unchecked = ssl.create_default_context()
-    unchecked.check_hostname = False
-    unchecked.verify_mode = ssl.CERT_NONE
+    unchecked = tls.context(verify=False)
     watchdog = Watchdog()
     try:
         with suppress(OSError, ValueError), way.dial(target, way.timeout) as line, watchdog.limit(way.timeout):

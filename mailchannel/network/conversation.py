@@ -41,6 +41,12 @@ class NoPasswordLogin(Exception):
     """The server takes no password on this line."""
 
 
+def must_be_sendable(account: Account) -> None:
+    """Raises UnsafeText."""
+    if FORBIDDEN.search(account.username + account.password):
+        raise UnsafeText("user name or password with a line break or NUL")
+
+
 def signing_in(error: Exception, account: Account, *, tls_port: int) -> Fault | None:
     """What stopped us before the server had a password to judge; None for anything else."""
     if isinstance(error, NoStartTls):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import socket
 import ssl
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -46,7 +46,7 @@ class GuardedAdapter(HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **{**options, "ssl_context": self._way.context()})
+        super().init_poolmanager(*args, **{**options, "ssl_context": self._way.context(web=True)})
         self.poolmanager.pool_classes_by_scheme = {"https": _pool(self._way, self._watchdog, self._seen)}
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
@@ -83,7 +83,7 @@ class Session(requests.Session):
 
         Raises one of FAILURES; a refusal by the server is an answer like any other.
         """
-        if urlsplit(str(url)).scheme != "https":
+        if _split(str(url)).scheme != "https":
             raise NotHttps(str(url)[:200])
         wanted = {**options, "allow_redirects": False, "stream": True, "timeout": self._way.timeout}
         with self._watchdog.limit(self._way.timeout, size=expect_bytes):
@@ -114,6 +114,8 @@ class Session(requests.Session):
 
 def explain(error: Exception, url: str) -> Fault:
     """What to tell people when a request came to nothing."""
+    if isinstance(error, requests.exceptions.InvalidURL):
+        return Fault(f"{url[:80]} is no web address. Check the host name and the port in it.", "url", permanent=True)
     where = urlsplit(url)
     host, port = where.hostname or "", where.port or 443
     cause = _cause(error)
@@ -132,6 +134,16 @@ def explain(error: Exception, url: str) -> Fault:
     return Fault(
         f"No web server answered at {host}, port {port}. Check the address and that no firewall is in between.", "url"
     )
+
+
+def _split(url: str) -> SplitResult:
+    """Raises InvalidURL."""
+    try:
+        where = urlsplit(url)
+        _ = where.port
+    except ValueError as error:
+        raise requests.exceptions.InvalidURL(str(error)) from None
+    return where
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from imaplib import IMAP4
-from typing import Self
 
 from imap_tools import BaseMailBox
 from imap_tools.errors import UnexpectedCommandStatusError
 
 from mailchannel.kernel.failpoints import hit
-from mailchannel.network import certificate, xoauth2
+from mailchannel.network import certificate, conversation
 from mailchannel.network.account import Account
-from mailchannel.network.conversation import FORBIDDEN, NoPasswordLogin, NoStartTls, Stage, UnsafeText
+from mailchannel.network.conversation import NoPasswordLogin, NoStartTls
+from mailchannel.network.dialler import Dialler
 from mailchannel.network.faults import quoted
-from mailchannel.network.guard import Target
 from mailchannel.network.imap_wire import Wire
-from mailchannel.network.sights import Sight, Step, Watch, line_sight, nobody
-from mailchannel.network.watchdog import GOODBYE_SECONDS, Watchdog
+from mailchannel.network.mailbox_session import MailboxSession
+from mailchannel.network.sights import Sight, Step
+from mailchannel.network.watchdog import GOODBYE_SECONDS
 from mailchannel.network.way import Way
 from mailchannel.network.xoauth2 import NoTokenLogin, refusal
 
@@ -37,42 +36,15 @@ class MailBox(BaseMailBox):
         return self.wire
 
 
-class ImapSession:
+class ImapSession(MailboxSession):
     """After a broken answer the line is cut: whatever came next would belong to another question."""
 
     def __init__(self, account: Account, way: Way) -> None:
-        self.stage = Stage.CONNECTING
+        super().__init__(account, way)
         self.capabilities: frozenset[str] = frozenset()
-        self._account = account
-        self._way = way
-        self._watchdog = Watchdog()
-        self._seen: Watch = nobody
         self._box: MailBox | None = None
 
-    def open(self) -> Self:
-        """Looks up, connects, encrypts and signs in, all within one `timeout`. Asks for an access token before."""
-        xoauth2.signed_in(self._account, self._way, self._open)
-        return self
-
-    def _open(self, account: Account) -> None:
-        deadline = time.monotonic() + self._way.timeout
-        self.stage = Stage.CONNECTING
-        try:
-            target = self._way.resolve(account.host, account.port)
-            self._seen(target.sight)
-            with self._watchdog.limit(deadline - time.monotonic()):
-                self._enter(account, target, max(deadline - time.monotonic(), 0.1))
-        except BaseException:
-            self.close()
-            raise
-
-    def watch(self, seen: Watch) -> None:
-        """Tells of every step of `open`. The line itself counts only once a mail server was heard on it: what else
-        listens there is nobody's business."""
-        self._seen = seen
-
     def close(self) -> None:
-        """Never raises: what went wrong before is what people have to read."""
         if self._box is not None:
             with suppress(Exception), self._watchdog.limit(GOODBYE_SECONDS):
                 self._box.client.logout()
@@ -109,22 +81,17 @@ class ImapSession:
             self._cut()
             raise
 
-    def _enter(self, account: Account, target: Target, timeout: float) -> None:
-        wire = Wire(target, self._way, secure=account.secure_from_the_start, timeout=timeout, watchdog=self._watchdog)
+    def _enter(self, account: Account, dialler: Dialler, timeout: float) -> None:
+        wire = Wire(dialler, timeout)
         self._box = MailBox(wire)
-        self.stage = Stage.GREETED
-        self._seen(line_sight(wire.sock, account.port, self._way.proxy))
-        if not account.upgrades:
-            self._seen(certificate.sight(wire.sock))
-        self._seen(Sight(Step.GREETING, f"It says: {quoted(self.greeting) or 'nothing'}"))
+        self._greeted(account, wire.sock, self.greeting)
         if account.upgrades:
             _encrypt(wire)
             self._seen(certificate.sight(wire.sock))
         hit("imap.connected")
         self._seen(Sight(Step.OFFERS, f"It offers {quoted(' '.join(wire.capabilities)) or 'nothing'}."))
         _sign_in(account, self._box)
-        self.stage = Stage.SIGNED_IN
-        self._seen(Sight(Step.SIGN_IN, f"Signed in as {account.username}."))
+        self._signed_in(account)
         # Servers announce MOVE and UIDPLUS only to people they know; imaplib has asked before that.
         self.capabilities = _words(wire.capability()[1][-1])
         hit("imap.logged_in")
@@ -139,8 +106,7 @@ class ImapSession:
 
 def _sign_in(account: Account, box: MailBox) -> None:
     name, password = account.username, account.password
-    if FORBIDDEN.search(name + password):
-        raise UnsafeText("user name or password with a line break or NUL")
+    conversation.must_be_sendable(account)
     if account.token:
         _sign_in_with_token(account, box.wire)
     elif (name + password).isascii() and "LOGINDISABLED" not in box.wire.capabilities:

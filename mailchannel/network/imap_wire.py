@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import imaplib
 import socket
-import ssl
 from typing import Any
 
 from mailchannel.network import tls
 from mailchannel.network.conversation import FORBIDDEN, ROOM, Flood, UnsafeText
-from mailchannel.network.guard import Target
-from mailchannel.network.watchdog import Watchdog
-from mailchannel.network.way import Way
+from mailchannel.network.dialler import Dialler
 
 
 class Wire(imaplib.IMAP4):
     """The plain client of the standard library; `allow` is called before every command."""
 
-    def __init__(self, target: Target, way: Way, *, secure: bool, timeout: float, watchdog: Watchdog) -> None:
-        self._target = target
-        self._way = way
-        self._secure = secure
-        self._watchdog = watchdog
+    def __init__(self, dialler: Dialler, timeout: float) -> None:
+        self._dialler = dialler
         self._room = ROOM
-        super().__init__(target.host, target.port, timeout)
+        super().__init__(dialler.target.host, dialler.target.port, timeout)
 
     def allow(self, expect_bytes: int = 0) -> None:
         """Twice the announced size, because servers count line ends differently."""
@@ -40,16 +34,14 @@ class Wire(imaplib.IMAP4):
 
     def secure(self) -> None:
         """STARTTLS; the name on the certificate is checked against the host as the administrator wrote it."""
-        self.starttls(self._way.context())
+        self.starttls(self._dialler.way.context())
 
     @property
     def encryption(self) -> str:
-        return tls.summary(self.sock) if isinstance(self.sock, ssl.SSLSocket) else "Not encrypted."
+        return tls.summary(self.sock)
 
     def _create_socket(self, timeout: float | None) -> socket.socket:
-        sock = self._way.dial(self._target, timeout or 0)
-        self._watchdog.watch(sock)
-        return self._way.context().wrap_socket(sock, server_hostname=self._target.host) if self._secure else sock
+        return self._dialler.dial(timeout or 0)
 
     def _command(self, name: str, *args: Any) -> bytes:
         for each in args:

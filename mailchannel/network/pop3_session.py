@@ -7,17 +7,18 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final, Self
+from typing import Final
 
 from mailchannel.kernel.failpoints import hit
-from mailchannel.network import certificate, xoauth2
+from mailchannel.network import certificate, conversation
 from mailchannel.network.account import Account
-from mailchannel.network.conversation import FORBIDDEN, NoPasswordLogin, NoStartTls, Stage, UnsafeText
+from mailchannel.network.conversation import NoPasswordLogin, NoStartTls
+from mailchannel.network.dialler import Dialler
 from mailchannel.network.faults import quoted
-from mailchannel.network.guard import Target
+from mailchannel.network.mailbox_session import MailboxSession
 from mailchannel.network.pop3_wire import Refused, Wire
-from mailchannel.network.sights import Sight, Step, Watch, line_sight, nobody
-from mailchannel.network.watchdog import GOODBYE_SECONDS, Watchdog
+from mailchannel.network.sights import Sight, Step
+from mailchannel.network.watchdog import GOODBYE_SECONDS
 from mailchannel.network.way import Way
 from mailchannel.network.xoauth2 import NoTokenLogin, TokenRefused, decoded, refusal
 
@@ -29,30 +30,16 @@ PAUSE: Final = 0.5  # seconds between two tries to come back in
 SIMPLE: Final = re.compile(r"[!-~]*")
 
 
-class Pop3Session:
+class Pop3Session(MailboxSession):
     """After a broken answer the line is cut, without QUIT: the answers would belong to other questions, and QUIT makes
     the server delete what is marked. A POP3 mailbox shows what lay there when it was opened, so it is opened again and
     again: whoever uses `wire` after the line was left or cut gets a new one.
     """
 
     def __init__(self, account: Account, way: Way) -> None:
-        self.stage = Stage.CONNECTING
+        super().__init__(account, way)
         self.abilities: dict[str, list[str]] = {}
-        self._account = account
-        self._way = way
-        self._watchdog = Watchdog()
-        self._seen: Watch = nobody
         self._wire: Wire | None = None
-
-    def open(self) -> Self:
-        """Looks up, connects, encrypts and signs in, all within one `timeout`. Asks for an access token before."""
-        xoauth2.signed_in(self._account, self._way, self._open)
-        return self
-
-    def watch(self, seen: Watch) -> None:
-        """Tells of every step of `open`. The line itself counts only once a mail server was heard on it: what else
-        listens there is nobody's business."""
-        self._seen = seen
 
     def leave(self) -> None:
         """QUIT: only now does the server delete what was marked. Raises Refused if it did not."""
@@ -65,7 +52,6 @@ class Pop3Session:
             self.cut()
 
     def close(self) -> None:
-        """Never raises: what went wrong before is what people have to read."""
         if self._wire is not None:
             with suppress(Exception), self._watchdog.limit(GOODBYE_SECONDS):
                 self._wire.quit()
@@ -118,26 +104,9 @@ class Pop3Session:
                     raise
             time.sleep(PAUSE)
 
-    def _open(self, account: Account) -> None:
-        deadline = time.monotonic() + self._way.timeout
-        self.stage = Stage.CONNECTING
-        try:
-            target = self._way.resolve(account.host, account.port)
-            self._seen(target.sight)
-            with self._watchdog.limit(deadline - time.monotonic()):
-                self._enter(account, target, max(deadline - time.monotonic(), 0.1))
-        except BaseException:
-            self.close()
-            raise
-
-    def _enter(self, account: Account, target: Target, timeout: float) -> None:
-        wire = Wire(target, self._way, secure=account.secure_from_the_start, timeout=timeout, watchdog=self._watchdog)
-        self._wire = wire
-        self.stage = Stage.GREETED
-        self._seen(line_sight(wire.sock, account.port, self._way.proxy))
-        if not account.upgrades:
-            self._seen(certificate.sight(wire.sock))
-        self._seen(Sight(Step.GREETING, f"It says: {quoted(self.greeting) or 'nothing'}"))
+    def _enter(self, account: Account, dialler: Dialler, timeout: float) -> None:
+        wire = self._wire = Wire(dialler, timeout)
+        self._greeted(account, wire.sock, self.greeting)
         offers = wire.capa()
         if account.upgrades:
             offers = _encrypted(wire, offers)
@@ -145,8 +114,7 @@ class Pop3Session:
         hit("pop3.connected")
         self._seen(Sight(Step.OFFERS, f"It offers {quoted(_listed(offers)) or 'nothing it would tell'}."))
         _sign_in(account, wire, offers)
-        self.stage = Stage.SIGNED_IN
-        self._seen(Sight(Step.SIGN_IN, f"Signed in as {account.username}."))
+        self._signed_in(account)
         self.abilities = wire.capa()
         hit("pop3.logged_in")
 
@@ -164,8 +132,7 @@ def _encrypted(wire: Wire, offers: dict[str, list[str]]) -> dict[str, list[str]]
 
 def _sign_in(account: Account, wire: Wire, offers: dict[str, list[str]]) -> None:
     name, password = account.username, account.password
-    if FORBIDDEN.search(name + password):
-        raise UnsafeText("user name or password with a line break or NUL")
+    conversation.must_be_sendable(account)
     plain = "PLAIN" in offers.get("SASL", ())
     if account.token:
         _sign_in_with_token(account, wire, offers)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import poplib
 import socket
-import ssl
 
 from mailchannel.network import tls
 from mailchannel.network.conversation import FORBIDDEN, ROOM, Flood, UnsafeText
-from mailchannel.network.guard import Target
-from mailchannel.network.watchdog import Watchdog
-from mailchannel.network.way import Way
+from mailchannel.network.dialler import Dialler
 
 CRLF = b"\r\n"
 
@@ -26,14 +23,11 @@ class Wire(poplib.POP3):
     `allow` is called before every command. Lines of an answer come with their ends.
     """
 
-    def __init__(self, target: Target, way: Way, *, secure: bool, timeout: float, watchdog: Watchdog) -> None:
-        self._target = target
-        self._way = way
-        self._secure = secure
-        self._watchdog = watchdog
+    def __init__(self, dialler: Dialler, timeout: float) -> None:
+        self._dialler = dialler
         self._room = ROOM
         self._end = CRLF
-        super().__init__(target.host, target.port, timeout)
+        super().__init__(dialler.target.host, dialler.target.port, timeout)
 
     def allow(self, expect_bytes: int = 0) -> None:
         """Twice the announced size, because servers count line ends differently."""
@@ -56,16 +50,14 @@ class Wire(poplib.POP3):
         """STLS; what the server said before, or somebody in between, is forgotten. The name on the certificate is
         checked against the host as the administrator wrote it.
         """
-        self.stls(self._way.context())
+        self.stls(self._dialler.way.context())
 
     @property
     def encryption(self) -> str:
-        return tls.summary(self.sock) if isinstance(self.sock, ssl.SSLSocket) else "Not encrypted."
+        return tls.summary(self.sock)
 
     def _create_socket(self, timeout: float | None) -> socket.socket:
-        sock = self._way.dial(self._target, timeout or 0)
-        self._watchdog.watch(sock)
-        return self._way.context().wrap_socket(sock, server_hostname=self._target.host) if self._secure else sock
+        return self._dialler.dial(timeout or 0)
 
     def _putcmd(self, line: str) -> None:
         if FORBIDDEN.search(line):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import smtplib
 import socket
-import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ from typing import Any
 
 from mailchannel.network import certificate, tls, xoauth2
 from mailchannel.network.account import Account
+from mailchannel.network.dialler import Dialler
 from mailchannel.network.faults import quoted
 from mailchannel.network.guard import Target
 from mailchannel.network.sights import Sight, Step, Watch, line_sight, nobody
@@ -23,14 +23,11 @@ from mailchannel.network.xoauth2 import NoTokenLogin
 class Line(smtplib.SMTP):
     """smtplib on the addresses that were checked; the name on the certificate is checked against the host."""
 
-    def __init__(self, target: Target, way: Way, *, secure: bool, timeout: float, watchdog: Watchdog) -> None:
-        self._target = target
-        self._way = way
-        self._secure = secure
-        self._watchdog = watchdog
+    def __init__(self, dialler: Dialler, timeout: float) -> None:
+        self._dialler = dialler
         self.welcome = b""
         # Given at once, or smtplib would look up this machine's own name and wait for the answer.
-        super().__init__(target.host, target.port, local_hostname="localhost", timeout=timeout)
+        super().__init__(dialler.target.host, dialler.target.port, local_hostname="localhost", timeout=timeout)
         self.local_hostname = self._own_literal()
 
     def connect(self, *where: Any, **how: Any) -> tuple[int, bytes]:
@@ -39,9 +36,7 @@ class Line(smtplib.SMTP):
         return answer
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        sock = self._way.dial(self._target, timeout)
-        self._watchdog.watch(sock)
-        return self._way.context().wrap_socket(sock, server_hostname=self._target.host) if self._secure else sock
+        return self._dialler.dial(timeout)
 
     def _own_literal(self) -> str:
         """How a client without a name of its own introduces itself (RFC 5321, 4.1.3)."""
@@ -50,7 +45,7 @@ class Line(smtplib.SMTP):
 
     @property
     def encryption(self) -> str:
-        return tls.summary(self.sock) if isinstance(self.sock, ssl.SSLSocket) else "Not encrypted."
+        return tls.summary(self.sock)
 
 
 class SmtpSession:
@@ -106,7 +101,7 @@ class SmtpSession:
 
     def _greet(self, target: Target, timeout: float) -> Line:
         account = self._account
-        line = Line(target, self._way, secure=account.secure_from_the_start, timeout=timeout, watchdog=self._watchdog)
+        line = Line(Dialler(target, self._way, self._watchdog, secure=account.secure_from_the_start), timeout)
         self.greeted = True
         self._seen(line_sight(line.sock, account.port, self._way.proxy))
         if not account.upgrades:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from functools import lru_cache
 from pathlib import Path
@@ -32,17 +33,18 @@ OUTDATED = {
 }
 
 
-def context(more: str = "", *, verify: bool = True) -> ssl.SSLContext:
+def context(more: str = "", *, verify: bool = True, web: bool = False) -> ssl.SSLContext:
     """Checks certificate and name against the machine's authorities; SSL_CERT_FILE names a file of other ones.
 
     `more` are certificates (PEM) of authorities trusted besides. Without `verify` anybody may pose as the server.
+    `web`: it says that HTTP will be spoken (ALPN, RFC 7301), upon which servers for mail may hang up.
     """
     authorities = ssl.get_default_verify_paths().cafile
-    return _made(authorities, Path(authorities).stat().st_mtime_ns if authorities else 0, more, verify)
+    return _made(authorities, Path(authorities).stat().st_mtime_ns if authorities else 0, more, verify, web)
 
 
 @lru_cache(maxsize=64)
-def _made(authorities: str | None, changed: int, more: str, verify: bool) -> ssl.SSLContext:
+def _made(authorities: str | None, changed: int, more: str, verify: bool, web: bool) -> ssl.SSLContext:
     """Kept until the authorities change: reading them takes longer than polling an empty mailbox."""
     made = ssl.create_default_context()
     made.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -53,6 +55,8 @@ def _made(authorities: str | None, changed: int, more: str, verify: bool) -> ssl
     if not verify:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
+    if web:
+        made.set_alpn_protocols(["http/1.1"])  # urllib3 would do so itself, in whatever context it is given
     return made
 
 
@@ -72,7 +76,9 @@ def fault(error: ssl.SSLError, host: str) -> str:
     return ""
 
 
-def summary(sock: ssl.SSLSocket) -> str:
+def summary(sock: socket.socket | None) -> str:
     """What was agreed on, for "Test connection"."""
+    if not isinstance(sock, ssl.SSLSocket):
+        return "Not encrypted."
     checked = "was not checked" if sock.context.verify_mode == ssl.CERT_NONE else "is valid"
     return f"Encrypted with {sock.version()}; the certificate {checked}."

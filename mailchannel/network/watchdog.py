@@ -19,7 +19,7 @@ class Overdue(TimeoutError):
 
 
 class Watchdog:
-    """Cuts the line when time is up, which wakes whoever is reading from it."""
+    """Cuts the line when time is up, which wakes whoever is reading from it; a line that comes later still, at once."""
 
     def __init__(self) -> None:
         self._line: socket.socket | None = None
@@ -28,6 +28,8 @@ class Watchdog:
     def watch(self, sock: socket.socket) -> None:
         """Keeps a handle of its own: going over to TLS detaches the original socket."""
         self._line = sock.dup()
+        if self._bitten:
+            self._bite()
 
     def release(self) -> None:
         if self._line is not None:
@@ -41,6 +43,7 @@ class Watchdog:
         Whatever goes wrong in the block after the time was up, goes wrong because of it. Raises Overdue.
         """
         seconds += size / BYTES_PER_SECOND
+        self._bitten = False
         timer = Timer(seconds, self._bite)
         timer.daemon = True
         timer.start()

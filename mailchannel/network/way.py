@@ -53,5 +53,5 @@ class Way:
         """A line to one of the addresses that were checked. Raises OSError."""
         return through(self.proxy, target, timeout) if self.proxy else dial(target, timeout)
 
-    def context(self) -> ssl.SSLContext:
-        return tls.context(self.authorities, verify=self.verify)
+    def context(self, *, web: bool = False) -> ssl.SSLContext:
+        return tls.context(self.authorities, verify=self.verify, web=web)

@@ -10,7 +10,7 @@ from typing import Any
 
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
 from mailchannel.network import faults, xoauth2
-from mailchannel.network.account import Account
+from mailchannel.network.account import Account, place
 from mailchannel.network.faults import quoted
 from mailchannel.network.guard import GuardError
 from mailchannel.network.sights import Watch, nobody
@@ -37,24 +37,7 @@ class Smtp:
     label = "SMTP"
     auths = ("password", "oauth_microsoft", "oauth")
     fields = (
-        FieldSpec("host", "Host", help="For example smtp.example.com.", required=True),
-        FieldSpec(
-            "port",
-            "Port",
-            Kind.INTEGER,
-            help="587 for STARTTLS, 465 for TLS.",
-            default=587,
-            minimum=1,
-            maximum=65535,
-        ),
-        FieldSpec(
-            "encryption",
-            "Encryption",
-            Kind.CHOICE,
-            help="None is for your own network only.",
-            default="starttls",
-            choices=(("starttls", "STARTTLS"), ("tls", "TLS"), ("none", "None")),
-        ),
+        *place("smtp.example.com", port=587, ports="587 for STARTTLS, 465 for TLS.", encryption="starttls"),
         FieldSpec("username", "User name", help="Leave empty if the server takes mail without signing in."),
         FieldSpec("password", "Password", Kind.SECRET, auths=("password",)),
         FieldSpec(

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
 from mailchannel.network import imap_survey
-from mailchannel.network.account import Account
+from mailchannel.network.account import Account, place
 from mailchannel.network.imap_client import ImapClient
 from mailchannel.network.imap_faults import FAILURES, explain
 from mailchannel.network.sights import Sight, Space, Step, Watch, nobody
@@ -30,24 +30,7 @@ class Imap:
     auths = ("password", "oauth_microsoft", "oauth")
     has_folders = True
     fields = (
-        FieldSpec("host", "Host", help="For example imap.example.com.", required=True),
-        FieldSpec(
-            "port",
-            "Port",
-            Kind.INTEGER,
-            help="993 for TLS, 143 for STARTTLS.",
-            default=993,
-            minimum=1,
-            maximum=65535,
-        ),
-        FieldSpec(
-            "encryption",
-            "Encryption",
-            Kind.CHOICE,
-            help="None is for your own network only.",
-            default="tls",
-            choices=(("tls", "TLS"), ("starttls", "STARTTLS"), ("none", "None")),
-        ),
+        *place("imap.example.com", port=993, ports="993 for TLS, 143 for STARTTLS."),
         FieldSpec("username", "User name", help="Often the whole mail address.", required=True),
         FieldSpec("password", "Password", Kind.SECRET, required=True, auths=("password",)),
     )

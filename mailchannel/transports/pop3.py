@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
-from mailchannel.network.account import Account
+from mailchannel.network.account import Account, place
 from mailchannel.network.pop3_client import Pop3Client
 from mailchannel.network.pop3_faults import FAILURES, explain, patience
 from mailchannel.network.sights import Sight, Step, Watch, nobody
@@ -35,24 +35,7 @@ class Pop3:
     has_folders = False
     reuses_keys = True  # a server may give the name of a deleted mail to a new one
     fields = (
-        FieldSpec("host", "Host", help="For example pop.example.com.", required=True),
-        FieldSpec(
-            "port",
-            "Port",
-            Kind.INTEGER,
-            help="995 for TLS, 110 for STARTTLS.",
-            default=995,
-            minimum=1,
-            maximum=65535,
-        ),
-        FieldSpec(
-            "encryption",
-            "Encryption",
-            Kind.CHOICE,
-            help="None is for your own network only.",
-            default="tls",
-            choices=(("tls", "TLS"), ("starttls", "STARTTLS"), ("none", "None")),
-        ),
+        *place("pop.example.com", port=995, ports="995 for TLS, 110 for STARTTLS."),
         FieldSpec("username", "User name", help="Often the whole mail address.", required=True),
         FieldSpec("password", "Password", Kind.SECRET, required=True, auths=("password",)),
     )

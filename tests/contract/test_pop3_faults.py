@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +13,7 @@ from mailchannel.network import pop3_client
 from mailchannel.services.check import Candidate, check
 from mailchannel.transports import Fetched, MessageRef, TransportError
 from mailchannel.transports.pop3 import Pop3
-from tests.contract.test_imap_faults import server_context
+from tests.contract.test_imap_faults import MAILS, given_up_within, server_context
 from tests.servers.certificates import Authority, Pair
 from tests.servers.dovecot import Options
 from tests.servers.faulty import Stall
@@ -26,7 +25,6 @@ from tests.servers.ways import way
 
 pytestmark = pytest.mark.slow
 
-MAILS = [b"Subject: %d\r\n\r\n" % number + b"%d" % number * 3000 + b"\r\n" for number in range(3)]
 ONE, TWO = b"Subject: one\r\n\r\nfirst\r\n", b"Subject: two\r\n\r\nsecond\r\n"
 NewPop3 = Callable[..., Pop3Server]
 
@@ -45,15 +43,6 @@ def pop3_mailbox(dovecot: Mailbox) -> Pop3Mailbox:
 
 def pop3(settings: dict[str, Any], *, timeout: float = 5, token: Any = None, **changed: Any) -> Pop3:
     return Pop3({**settings, **changed}, way(timeout, token=token))
-
-
-@contextmanager
-def given_up_within(seconds: float) -> Iterator[pytest.ExceptionInfo[TransportError]]:
-    """A deadline is a promise about the clock, so here the clock is read; generously, for busy machines."""
-    started = time.monotonic()
-    with pytest.raises(TransportError) as failure:
-        yield failure
-    assert time.monotonic() - started < seconds
 
 
 def refs(transport: Pop3) -> list[MessageRef]:
@@ -151,6 +140,17 @@ def test_a_mail_without_an_end_is_given_up(new_pop3: NewPop3, monkeypatch: pytes
         fetch_all(transport)
 
     assert "far more than it had announced" in str(failure.value)
+
+
+def test_after_a_silence_the_next_visit_is_told_by_what_happens_there(new_pop3: NewPop3) -> None:
+    server = new_pop3({"a": ONE}, answers={"RETR": [Stall(b"")], "DELE": b"-ERR not allowed\r\n"})
+
+    with pop3(server.settings, timeout=0.5) as transport:
+        found = refs(transport)
+        with pytest.raises(TransportError, match="stopped answering"):
+            list(transport.fetch(found))
+        with pytest.raises(TransportError, match="did not delete mail: not allowed"):
+            transport.remove(found)
 
 
 # --- Mails --------------------------------------------------------------------------------------

@@ -130,7 +130,22 @@ class Stall:
     beginning: bytes
 
 
-class ScriptedServer(Server):
+class MailboxServer(Server):
+    """One that a transport reads from."""
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Connection settings a transport needs for this server."""
+        return {
+            "host": HOST,
+            "port": self.port,
+            "encryption": "none",
+            "username": "support",
+            "password": "hunter2-secret",
+        }
+
+
+class ScriptedServer(MailboxServer):
     """Says what it is told to. `answers`: command word → bytes, with TAG where the client's tag belongs."""
 
     def __init__(
@@ -156,17 +171,6 @@ class ScriptedServer(Server):
         self._starttls_answer = starttls_answer
         self._implicit_tls = implicit_tls
         self.commands: list[str] = []
-
-    @property
-    def settings(self) -> dict[str, object]:
-        """Connection settings of the IMAP transport for this server."""
-        return {
-            "host": HOST,
-            "port": self.port,
-            "encryption": "none",
-            "username": "support",
-            "password": "hunter2-secret",
-        }
 
     def serve(self, client: socket.socket) -> None:
         if self._implicit_tls and self._context:

@@ -7,13 +7,12 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
-from tests.servers.faulty import Server, Stall
-from tests.servers.loopback import HOST
+from tests.servers.faulty import MailboxServer, Stall
 
 END = b".\r\n"
 
 
-class Pop3Server(Server):
+class Pop3Server(MailboxServer):
     """`mails`: name → bytes as they lie there. `answers`: a command or its first word → what is said instead; a
     sequence is used up one by one, and then the server answers by itself. `end`: how it ends lines.
     """
@@ -42,17 +41,6 @@ class Pop3Server(Server):
         self._end = end
         self._context = context
         self._implicit_tls = implicit_tls
-
-    @property
-    def settings(self) -> dict[str, object]:
-        """Connection settings of the POP3 transport for this server."""
-        return {
-            "host": HOST,
-            "port": self.port,
-            "encryption": "none",
-            "username": "support",
-            "password": "hunter2-secret",
-        }
 
     @property
     def commands(self) -> list[str]:

@@ -72,6 +72,11 @@ def test_nothing_is_sent_without_encryption() -> None:
     assert "does not begin with https://" in failure("http://localhost:1/token")
 
 
+@pytest.mark.parametrize("url", ["https://localhost:99999/", "https://[localhost/", "https://local host/"])
+def test_what_is_no_address_is_said_to_be_none(url: str) -> None:
+    assert failure(url).startswith(f"{url} is no web address.")
+
+
 @pytest.mark.req("SS-01")
 def test_a_private_address_is_refused(serve: Serve) -> None:
     web = serve()

@@ -6,14 +6,14 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mailchannel.network import faults, tls
+from mailchannel.network import faults, https, tls
 from mailchannel.network.proxy import Proxy, ProxyError
 from mailchannel.network.watchdog import Overdue, Watchdog
 from mailchannel.network.way import Way
@@ -21,6 +21,7 @@ from tests.servers.certificates import Authority, Pair
 from tests.servers.loopback import HOST, free_port
 from tests.servers.proxy import NOT_ALLOWED, UNREACHABLE, ProxyServer
 from tests.servers.ways import way
+from tests.servers.web import Answer, OneAnswer
 
 pytestmark = pytest.mark.slow
 
@@ -274,10 +275,31 @@ def test_the_watchdog_can_cut_a_line_through_a_proxy(new_proxy_server: NewProxyS
     watchdog.release()
 
 
+def test_a_line_that_comes_when_the_time_is_up_is_cut_at_once(greeter: int) -> None:
+    """Whoever looked for a name and an address may have used up all of it."""
+    watchdog = Watchdog()
+
+    with line(way(0.5), HOST, greeter) as sock, watchdog.limit(0.05):
+        time.sleep(0.2)
+        watchdog.watch(sock)
+        assert len(_heard(sock, 1000)) < 1000
+    watchdog.release()
+
+
+def test_a_later_step_is_not_blamed_for_the_time_an_earlier_one_took() -> None:
+    watchdog = Watchdog()
+    with pytest.raises(Overdue), watchdog.limit(0.05):
+        time.sleep(0.2)
+        raise ConnectionError
+
+    with pytest.raises(PermissionError), watchdog.limit(5):
+        raise PermissionError
+
+
 # --- Certificates ------------------------------------------------------------------------------
 
 
-NewSecure = Callable[[Pair], int]
+NewSecure = Callable[..., int]
 
 
 @pytest.fixture
@@ -285,17 +307,18 @@ def new_secure() -> Iterator[NewSecure]:
     """Starts a server that speaks TLS and returns its port."""
 
     class Secure(ProxyServer):
-        def __init__(self, pair: Pair) -> None:
+        def __init__(self, pair: Pair, *, speaks: Sequence[str] = ()) -> None:
             super().__init__()
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._context.load_cert_chain(pair.certificate, pair.key)
+            self._context.set_alpn_protocols(speaks)
 
         def serve(self, client: socket.socket) -> None:
             with self._context.wrap_socket(client, server_side=True) as encrypted:
                 encrypted.recv(1)
 
     with ExitStack() as running:
-        yield lambda pair: running.enter_context(Secure(pair)).port
+        yield lambda pair, **how: running.enter_context(Secure(pair, **how)).port
 
 
 @pytest.fixture
@@ -347,6 +370,20 @@ def test_an_authority_of_ones_own_does_not_excuse_the_rest(
 def test_a_server_nobody_checks_leaves_the_others_checked(secure: int) -> None:
     assert fault_of(way(verify=False), secure) == ""
     assert fault_of(way(), secure) != ""
+
+
+def test_a_mail_server_is_not_offered_what_is_spoken_with_web_servers(new_secure: NewSecure, certificate: Pair) -> None:
+    """nginx before a mail server, for one, hangs up on whoever announces HTTP there (ALPN, RFC 7301)."""
+    web = OneAnswer(certificate, lambda request: Answer()).start()
+    trusted = way(authorities=certificate.certificate.read_text())
+    with https.Session(trusted) as session:
+        assert session.get(web.url).ok
+    web.stop()
+
+    with line(trusted, "localhost", new_secure(certificate, speaks=["http/1.1"])) as sock:
+        encrypted = trusted.context().wrap_socket(sock, server_hostname="localhost")
+
+    assert encrypted.selected_alpn_protocol() is None
 
 
 def test_the_environment_neither_leads_us_elsewhere_nor_makes_us_trust_anybody(
