@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from mailchannel.kernel.specs import FieldSpec, Kind
+from mailchannel.network.web_address import host_of
 
 FIELDS = (
     FieldSpec("url", "Connect URL", help="For example https://mail.example.com/EWS/Exchange.asmx.", required=True),
@@ -75,7 +75,4 @@ class EwsAccount:
     @property
     def host(self) -> str:
         """Empty when the URL is none."""
-        try:
-            return urlsplit(self.url).hostname or ""
-        except ValueError:
-            return ""
+        return host_of(self.url)

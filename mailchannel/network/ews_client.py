@@ -80,7 +80,10 @@ class EwsClient:
             raise NoAddress(self.account.mailbox)
         names = ("inbox", "msgfolderroot", *WELL_KNOWN)
         answers = list(ews_services.get_folders(self._visitor, [self._called(name) for name in names]))
-        self._inbox = EwsFolder(key_of(raised(answers[0]), "FolderId"), INBOX)
+        inbox = key_of(raised(answers[0]), "FolderId") if answers else ""
+        if not inbox:
+            raise errors.MalformedResponseError("no inbox")
+        self._inbox = EwsFolder(inbox, INBOX)
         found = {name: _folder_key(answer) for name, answer in zip(names, answers, strict=False)}
         self._root = found.get("msgfolderroot", "")
         self._special = {found[name]: use for name, use in WELL_KNOWN.items() if found.get(name)}

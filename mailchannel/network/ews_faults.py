@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from exchangelib import errors
 
@@ -16,6 +15,7 @@ from mailchannel.network.ews_folders import InvalidName, NoSuchFolder
 from mailchannel.network.ews_line import BrokenOff, Refused, Unsafe, WrongAccess
 from mailchannel.network.faults import Fault, quoted
 from mailchannel.network.way import SignInFailed
+from mailchannel.network.web_address import host_of
 
 #: All that may come out of an EwsClient.
 FAILURES = (
@@ -119,7 +119,7 @@ def _refused(error: Refused, account: EwsAccount, host: str, *, tokens: bool) ->
     if error.status in LATER:
         return _busy(host, error.wait)
     if 300 <= error.status < 400:
-        there = quoted(_host_of(error.location))
+        there = quoted(host_of(error.location) or "another page")
         text = f"{host} sends us on to {there}, where we do not follow: the password would go there, too. "
         return Trouble(Fault(f"{text}If that is the right server, enter its address.", "url", permanent=True))
     if error.status == 403:
@@ -132,13 +132,6 @@ def _refused(error: Refused, account: EwsAccount, host: str, *, tokens: bool) ->
         "ends in /EWS/Exchange.asmx."
     )
     return Trouble(Fault(text, "url", permanent=error.status == 404))
-
-
-def _host_of(location: str) -> str:
-    try:
-        return urlsplit(location).hostname or "another page"
-    except ValueError:
-        return "another page"
 
 
 def _not_let_in(error: Refused, account: EwsAccount, host: str, *, tokens: bool) -> Fault:

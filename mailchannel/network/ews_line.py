@@ -7,10 +7,9 @@ between two mail servers, or between two visits to the same one.
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from exchangelib import UTC as UTC_AT_EXCHANGE
@@ -28,6 +27,7 @@ from spnego.exceptions import SpnegoError
 from mailchannel.network.ews_account import EwsAccount
 from mailchannel.network.faults import quoted
 from mailchannel.network.https import Session
+from mailchannel.network.retry_after import retry_after
 from mailchannel.network.sights import Sight, Step, Watch, nobody
 from mailchannel.network.way import SignInFailed, Way
 
@@ -56,7 +56,7 @@ class Refused(Exception):
     def __init__(self, response: Response) -> None:
         super().__init__(f"HTTP {response.status_code}")
         self.status = response.status_code
-        self.wait = _seconds(response.headers.get("Retry-After", ""))
+        self.wait = math.ceil(retry_after(response) or 0)
         self.offers = response.headers.get("WWW-Authenticate", "")
         self.location = response.headers.get("Location", "")
 
@@ -211,14 +211,3 @@ def _password(account: EwsAccount) -> Auth:
     name = f"\\{account.username}" if "@" in account.username else account.username
     made: Auth = HttpNtlmAuth(name, account.password)
     return made
-
-
-def _seconds(said: str) -> int:
-    """Retry-After in either of its two forms (RFC 9110, 10.2.3)."""
-    said = said.strip()
-    if said.isascii() and said.isdigit():
-        return int(said[:6])
-    try:
-        return max(0, round((parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds()))
-    except (TypeError, ValueError):
-        return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -47,11 +47,16 @@ class GraphClient(GraphLine):
 
     def mime(self, key: str, expect_bytes: int = 0) -> bytes:
         """A mail as Graph writes it, or put together from what it says about it. Raises Gone."""
-        return self._written(key, expect_bytes) or graph_header.substitute(self._told(key))
+        url = self._value(key)
+        written = _written(lambda: self._mail(self.ask("GET", url, expect_bytes=expect_bytes)))
+        return written or graph_header.substitute(self._told(key))
 
     def mime_head(self, key: str) -> bytes:
-        """Its beginning, at least up to the blank line after the headers; the rest is not read. Raises Gone."""
-        return self._mail(self.ask_beginning(self._value(key)))
+        """Its beginning, at least up to the blank line after the headers; the rest is not read, which costs the
+        connection. Raises Gone.
+        """
+        url = self._value(key)
+        return _written(lambda: self._mail(self.ask_beginning(url))) or graph_header.substitute(self._told(key))
 
     def post(self, path: str, body: object) -> dict[str, Any]:
         """Raises Gone, Exists."""
@@ -86,16 +91,6 @@ class GraphClient(GraphLine):
             return ""
         return str(person.get("mail") or person.get("userPrincipalName") or "")
 
-    def _written(self, key: str, expect_bytes: int) -> bytes:
-        """Empty where Graph cannot write it down, asked twice: it may have had a bad moment."""
-        for _ in range(2):
-            try:
-                return self._mail(self.ask("GET", self._value(key), expect_bytes=expect_bytes))
-            except GraphFault as error:
-                if error.code not in CANNOT_WRITE:
-                    raise
-        return b""
-
     def _told(self, key: str) -> dict[str, Any]:
         url = self._url(f"messages/{segment(key)}")
         as_text = {"Prefer": f"{IMMUTABLE}, {graph_header.AS_TEXT}"}
@@ -129,6 +124,17 @@ def parse_moment(text: object) -> datetime | None:
 
 def segment(key: str) -> str:
     return quote(key, safe="")
+
+
+def _written(ask: Callable[[], bytes]) -> bytes:
+    """Empty where Graph cannot write a mail down, asked twice: it may have had a bad moment."""
+    for _ in range(2):
+        try:
+            return ask()
+        except GraphFault as error:
+            if error.code not in CANNOT_WRITE:
+                raise
+    return b""
 
 
 def _query(parameters: Mapping[str, str | int]) -> dict[str, str | int]:

@@ -7,8 +7,11 @@ import json
 from requests import Response
 
 from mailchannel.network.faults import Fault
+from mailchannel.network.retry_after import retry_after
 
 THROTTLED = 429
+#: Said with status 409, as is much else: of a mail that somebody changes just now, too.
+EXISTS = "ErrorFolderExists"
 
 NO_MAILBOX = frozenset(
     {"ErrorInvalidUser", "ResourceNotFound", "Request_ResourceNotFound", "ErrorNonExistentMailbox"},
@@ -55,7 +58,7 @@ class Gone(Exception):
 
 
 class Exists(Exception):
-    """Somebody made it before us."""
+    """Somebody made the folder before us."""
 
 
 def refused(answer: Response, code: str, words: str, *, host: str, mailbox: str) -> GraphFault:
@@ -63,7 +66,7 @@ def refused(answer: Response, code: str, words: str, *, host: str, mailbox: str)
     empty where it was not Graph that answered.
     """
     fault = _fault(answer, code, f"{answer.status_code} {code} {words}".strip(), host, mailbox)
-    return GraphFault(fault, status=answer.status_code, code=code)
+    return GraphFault(fault, status=answer.status_code, code=code, wait=retry_after(answer) or 0)
 
 
 def busy(answer: Response, host: str, seconds: float | None, *, otherwise: float) -> GraphFault:

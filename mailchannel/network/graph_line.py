@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +13,7 @@ from requests import Response
 from mailchannel.network import graph_faults, https
 from mailchannel.network.faults import Fault, quoted
 from mailchannel.network.graph_faults import (
+    EXISTS,
     NO_MAILBOX,
     NOT_A_KEY,
     NOT_IN_THE_CLOUD,
@@ -25,8 +24,10 @@ from mailchannel.network.graph_faults import (
     complaint,
     refused,
 )
+from mailchannel.network.retry_after import retry_after
 from mailchannel.network.sights import Sight, Step, Watch, nobody
 from mailchannel.network.way import SignInFailed, Way
+from mailchannel.network.web_address import host_of
 
 VERSION = "/v1.0"
 #: Or every mail would get another name when it is moved.
@@ -44,7 +45,7 @@ class GraphLine:
 
     def __init__(self, endpoint: str, mailbox: str, way: Way) -> None:
         self.base = base_url(endpoint)
-        self.host = urlsplit(self.base).hostname or ""
+        self.host = host_of(self.base)
         self._mailbox = mailbox
         self._way = way
         self._token = ""
@@ -87,7 +88,7 @@ class GraphLine:
                     answer = self._send(method, url, headers or {}, options)
             if answer.status_code not in patient_with:
                 break
-            asked, otherwise = _asked_to_wait(answer), 2.0**waits
+            asked, otherwise = retry_after(answer), 2.0**waits
             seconds = otherwise if asked is None else asked
             if waits == MOST_WAITS or time.monotonic() + seconds > deadline:
                 raise graph_faults.busy(answer, self.host, asked, otherwise=otherwise)
@@ -111,14 +112,13 @@ class GraphLine:
         seen = set[str]()
         while url:
             page = self.ask_object("GET", url, params=query)
-            items = page.get("value")
-            yield [each for each in items if isinstance(each, dict)] if isinstance(items, list) else []
+            yield self._items(page)
             seen.add(url)
             url, query = str(page.get("@odata.nextLink") or ""), {}
             if url and not self._is_ours(url):
                 text = (
-                    f"{self.host} sent us on to {quoted(urlsplit(url).netloc or url)} in the middle of a list. We did "
-                    "not go there, because it would have been given our access token."
+                    f"{self.host} sent us on to {quoted(url.partition('?')[0])} in the middle of a list. We did not go "
+                    "there, because it would have been given our access token."
                 )
                 raise GraphFault(Fault(text, "endpoint"))
             if url in seen or len(seen) > MOST_PAGES:
@@ -133,9 +133,22 @@ class GraphLine:
             self.close()
             self._session = whole
 
+    def _items(self, page: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What cannot be read is never taken for an empty folder."""
+        items = page.get("value")
+        if isinstance(items, list) and all(
+            isinstance(each, dict) and isinstance(each.get("id"), str) for each in items
+        ):
+            return items
+        text = f"{self.host} sent a list that is none of Microsoft Graph's. Check the endpoint, and what is in between."
+        raise GraphFault(Fault(text, "endpoint"))
+
     def _is_ours(self, url: str) -> bool:
         """The same host and port, encrypted. Addresses with a user name in them fool those who read them."""
-        ours, theirs = urlsplit(self.base), urlsplit(url)
+        try:
+            ours, theirs = urlsplit(self.base), urlsplit(url)
+        except ValueError:
+            return False
         return (theirs.scheme, theirs.netloc.lower()) == (ours.scheme, ours.netloc.lower())
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> Response:
@@ -176,7 +189,7 @@ class GraphLine:
         if status < 300:
             return
         code, words = complaint(answer)
-        if status == 409:
+        if code == EXISTS:
             raise Exists
         if (status == 404 and code and code not in NO_MAILBOX | NOT_IN_THE_CLOUD) or code in NOT_A_KEY:
             raise Gone
@@ -215,14 +228,3 @@ def _read(answer: Response) -> dict[str, Any] | None:
 
 def _is_graphs(answer: Response) -> bool:
     return _read(answer) is not None if answer.status_code < 300 else complaint(answer)[0] != ""
-
-
-def _asked_to_wait(answer: Response) -> float | None:
-    """Retry-After in either of its two forms (RFC 9110, 10.2.3)."""
-    said = answer.headers.get("Retry-After", "").strip()
-    if said.isdecimal() and len(said) < 10:
-        return float(said)
-    try:
-        return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None

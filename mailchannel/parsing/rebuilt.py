@@ -25,6 +25,7 @@ BOUNDARY = re.compile(rb"boundary[ \t]*=[ \t\n]*(?:\"([^\"\n]{1,200})\"|([^\s\";
 MOST_BOUNDARIES = 1_000
 CUT = re.compile(rb"^--([^\n]{1,250})$", re.MULTILINE)
 MOST_PARTS = 10_000  # what follows them counts as one
+BLANKS = b" \t\n\r\x0b\x0c"
 RECEIVED = re.compile(rb"^received[ \t]*:(.*+(?:\n[ \t].*+)*+)", re.IGNORECASE | re.MULTILINE)
 KIND = re.compile(rb"^content-type[ \t]*:[ \t\n]*([^\s;]{1,100})", re.IGNORECASE | re.MULTILINE)
 CHARSET = re.compile(rb"charset[ \t]*=[ \t]*\"?([\w.:-]{1,60})", re.IGNORECASE)
@@ -33,8 +34,8 @@ ENCODING = re.compile(rb"^content-transfer-encoding[ \t]*:[ \t\n]*([\w-]{1,60})"
 
 def rebuilt_identity(raw: bytes, *, each_delivery: bool = False, headers_only: bool = False) -> str:
     """64 hexadecimal digits. With `each_delivery` two deliveries of the same mail differ, by the way they took."""
-    text = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    head, _, body = (b"\n" + text).partition(b"\n\n")
+    text = b"\n" + raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    head = text.partition(b"\n\n")[0]
     digest = hashlib.sha256(b"headers\0" if headers_only else b"whole\0")
     with one_mail():
         for name, value in _headers(head):
@@ -43,7 +44,7 @@ def rebuilt_identity(raw: bytes, *, each_delivery: bool = False, headers_only: b
         for trace in RECEIVED.finditer(head, 0, SEARCHED):
             digest.update(b"".join(trace[1].split()) + b"\0")
     if not headers_only:
-        for content in _contents(head, body):
+        for content in _contents(text, len(head)):
             digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
 
@@ -58,20 +59,23 @@ def _headers(head: bytes) -> Iterator[tuple[bytes, str]]:
             yield name, date.astimezone(UTC).isoformat() if date else "".join(readable(value).split())
 
 
-def _contents(head: bytes, body: bytes) -> Iterator[bytes]:
-    """What the parts hold, in order, without blanks. Every boundary is a cut, whatever it is nested in."""
-    cuts = _boundaries(head + b"\n\n" + body)
+def _contents(text: bytes, end_of_head: int) -> Iterator[bytes]:
+    """What the parts hold, in order, without blanks. Every boundary is a cut, whatever it is nested in. A mail may be
+    large, so the text is looked at where it lies.
+    """
+    cuts = _boundaries(text)
     if not cuts:
-        yield _content(head, body)
+        yield _content(text[:end_of_head], text[end_of_head + 2 :])
         return
     start = -1  # what stands before the first boundary is for old programs
-    for number, line in enumerate(line for line in CUT.finditer(body) if _is_cut(line[1], cuts)):
+    body = end_of_head + 2
+    for number, line in enumerate(line for line in CUT.finditer(text, body) if _is_cut(line[1], cuts)):
         if start >= 0:
-            yield from _part(body[start : line.start()])
+            yield from _part(text, start, line.start())
         start = line.end()
         if number >= MOST_PARTS:
             break
-    yield from _part(body[max(start, 0) :])
+    yield from _part(text, body if start < 0 else start, len(text))
 
 
 def _is_cut(line: bytes, cuts: set[bytes]) -> bool:
@@ -89,11 +93,12 @@ def _boundaries(text: bytes) -> set[bytes]:
     return cuts
 
 
-def _part(part: bytes) -> Iterator[bytes]:
+def _part(text: bytes, start: int, end: int) -> Iterator[bytes]:
     """Nothing for what only holds other parts, and for the blank lines after the last one."""
-    head, _, body = (b"\n" + part.removeprefix(b"\n")).partition(b"\n\n")
+    end_of_head = text.find(b"\n\n", start, end)
+    head, body = (text[start:end], b"") if end_of_head < 0 else (text[start:end_of_head], text[end_of_head + 2 : end])
     kind = KIND.search(head)
-    if part.strip() and not (kind and kind[1].lower().startswith(b"multipart/")):
+    if (head.strip() or body.strip()) and not (kind and kind[1].lower().startswith(b"multipart/")):
         yield _content(head, body)
 
 
@@ -104,4 +109,4 @@ def _content(head: bytes, body: bytes) -> bytes:
         codec = codec_name(charset[1].decode("ascii", "replace"))
         with suppress(UnicodeError, ValueError, LookupError):  # some codecs cannot replace: the bytes speak then
             content = content.decode(codec, "replace").encode("utf-8", "replace") if codec else content
-    return b"".join(content.split())
+    return content.translate(None, BLANKS)

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
+from mailchannel.compose.recipients import misdirected
 from mailchannel.kernel.registry import Registry
 from mailchannel.kernel.specs import FieldSpec
+from mailchannel.network.faults import quoted
 from mailchannel.network.way import Way
 
 
@@ -55,3 +57,16 @@ def sender(cls: type[Any]) -> type[Any]:
     """Class decorator: makes a sender known under its `key`."""
     SENDERS.add(cls.key, cls)
     return cls
+
+
+def check_recipients(raw: bytes, recipients: Sequence[str], *, server: str) -> None:
+    """For a server that reads the recipients off the mail itself: nobody is left out, and nobody gets it by mistake.
+    Raises SendError.
+    """
+    odd = misdirected(raw, recipients)
+    if odd:
+        raise SendError(
+            f"{server} sends a mail to whom it is addressed, and this one is addressed to others than it should go to: "
+            f"{quoted(', '.join(odd))}. It was not sent.",
+            retry=Retry.PERMANENT,
+        )

@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mailchannel.compose.recipients import misdirected
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
 from mailchannel.network.ews_account import FIELDS, EwsAccount
-from mailchannel.network.faults import quoted
 from mailchannel.network.sights import Watch, nobody
 from mailchannel.network.way import Way
-from mailchannel.senders import Retry, SendError, sender
+from mailchannel.senders import Retry, SendError, check_recipients, sender
 
 if TYPE_CHECKING:
     from mailchannel.network.ews_client import EwsClient
@@ -43,7 +41,7 @@ class Ews:
 
     def send(self, raw: bytes, *, envelope_from: str, recipients: Sequence[str]) -> None:
         """Exchange reads the recipients off the mail itself, and nobody else's address may be there."""
-        _check_recipients(raw, recipients)
+        check_recipients(raw, recipients, server="Exchange")
         with self._explained() as client:
             client.open()
             client.send(raw, keep_copy=self._keep_copy)
@@ -84,14 +82,3 @@ def _retry(trouble: Trouble) -> Retry:
     if trouble.fault.permanent:
         return Retry.PERMANENT
     return Retry.SLOW if trouble.busy else Retry.QUICK
-
-
-def _check_recipients(raw: bytes, recipients: Sequence[str]) -> None:
-    """Nobody is left out and nobody gets the mail by mistake."""
-    odd = misdirected(raw, recipients)
-    if odd:
-        raise SendError(
-            "Exchange sends a mail to whom it is addressed, and this one is addressed to others than it should "
-            f"go to: {quoted(', '.join(odd))}. It was not sent.",
-            retry=Retry.PERMANENT,
-        )

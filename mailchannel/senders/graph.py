@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from mailchannel.compose.recipients import misdirected
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
-from mailchannel.network.faults import Fault, quoted
+from mailchannel.network.faults import Fault
 from mailchannel.network.graph_client import CLOUDS, GraphClient, segment
-from mailchannel.network.graph_faults import FULL, THROTTLED, Exists, Gone, GraphFault
+from mailchannel.network.graph_faults import FULL, THROTTLED, Gone, GraphFault
 from mailchannel.network.sights import Sight, Step, Watch, nobody
 from mailchannel.network.way import Way
-from mailchannel.senders import Retry, SendError, sender
+from mailchannel.senders import Retry, SendError, check_recipients, sender
 
 #: What Graph takes in one request, in base64.
 LARGEST = 4_000_000
@@ -62,7 +61,7 @@ class Graph:
         self._seen: Watch = nobody
 
     def send(self, raw: bytes, *, envelope_from: str, recipients: Sequence[str]) -> None:
-        _check_recipients(raw, recipients)
+        check_recipients(raw, recipients, server="Microsoft Graph")
         encoded = base64.b64encode(raw)
         if len(encoded) > LARGEST:
             raise SendError(
@@ -104,7 +103,7 @@ class Graph:
             yield
         except GraphFault as error:
             failure = error
-        except (Gone, Exists):
+        except Gone:
             failure = GraphFault(Fault(f"{self._client.host} has lost the draft of this mail."), status=500)
         else:
             return
@@ -118,14 +117,3 @@ def _retry(failure: GraphFault) -> Retry:
     if failure.code in FULL or failure.status == THROTTLED:
         return Retry.SLOW
     return Retry.PERMANENT if failure.fault.permanent or failure.status in REFUSES_THE_MAIL else Retry.QUICK
-
-
-def _check_recipients(raw: bytes, recipients: Sequence[str]) -> None:
-    """Nobody is left out and nobody gets the mail by mistake."""
-    odd = misdirected(raw, recipients)
-    if odd:
-        raise SendError(
-            "Microsoft Graph sends a mail to whom it is addressed, and this one is addressed to others than it should "
-            f"go to: {quoted(', '.join(odd))}. It was not sent.",
-            retry=Retry.PERMANENT,
-        )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from mailchannel.kernel.specs import FieldSpec
 from mailchannel.models import MailServer
+from mailchannel.network.web_address import host_of
 from mailchannel.senders import SENDERS
 
 PROTOCOL = FieldSpec("protocol", "Protocol")
@@ -22,7 +22,7 @@ def through(server: MailServer) -> str:
     """What mail leaves through, as people call it; empty where sending is not set up."""
     if not can_send(server):
         return ""
-    host = server.sending.get("host") or _host_of(str(server.sending.get("url") or ""))
+    host = server.sending.get("host") or host_of(str(server.sending.get("url") or ""))
     return str(host or SENDERS[server.sending_protocol].label)
 
 
@@ -37,10 +37,3 @@ def lacking(protocol: str, sending: Mapping[str, Any]) -> FieldSpec | None:
         return PROTOCOL
     needed = (spec for spec in SENDERS[protocol].fields if spec.required and not spec.auths)
     return next((spec for spec in needed if not (sending.get(spec.name) or spec.default)), None)
-
-
-def _host_of(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""

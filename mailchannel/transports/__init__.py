@@ -142,6 +142,13 @@ class Keeper(Protocol):
         ...
 
 
+@runtime_checkable
+class Counting(Protocol):
+    """A transport that can say how many mails lie in a folder, where listing them would take long."""
+
+    def count(self, folder: str) -> int: ...
+
+
 TRANSPORTS: Registry[type[Transport]] = Registry(__name__)
 
 

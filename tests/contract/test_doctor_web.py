@@ -79,6 +79,20 @@ def test_every_step_into_graph_is_told_in_its_order(graph: GraphMailbox) -> None
     assert graph.username in at(findings, "Mailbox", SENDING).text
 
 
+def test_a_full_inbox_is_counted_without_a_list_of_it(graph: GraphMailbox) -> None:
+    """A hundred pages would take longer than anybody waits in front of a form."""
+    graph.deliver_all([MAIL] * 7)
+    graph.deliver(MAIL, internal_date=datetime(2026, 1, 1, tzinfo=UTC))
+    how = with_token(graph)
+    since = datetime(2026, 6, 1, tzinfo=UTC)
+
+    findings = check(Candidate("graph", graph.settings, how, "graph", graph.settings, how, since=since))
+
+    assert at(findings, "Mails").text == "“INBOX” holds 8 mails; at most 7 came since 1 June 2026."
+    lists = [each.query for each in graph.server.asked if each.path.endswith("/messages")]
+    assert [each.get("$filter") for each in lists] == ["receivedDateTime ge 2026-05-31T00:00:00Z"]
+
+
 @pytest.mark.req("S2-07", "S2-10", "S2-13", "S4-17", "S4-56")
 @pytest.mark.parametrize(
     ("sign_in", "impersonate", "who"),

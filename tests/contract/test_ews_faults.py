@@ -21,7 +21,7 @@ from mailchannel.transports.ews import Ews
 from tests.contract.harness import to_ews
 from tests.fixtures import NewServer
 from tests.servers.certificates import Authority, Pair
-from tests.servers.ews import PASSWORD, PATH, EwsMailbox, busy, ews_mailbox, fault
+from tests.servers.ews import PASSWORD, PATH, EwsMailbox, busy, ews_mailbox, fault, soap
 from tests.servers.ways import way
 from tests.servers.web import Answer
 from tickets.models import Ticket
@@ -33,6 +33,11 @@ HTML = b"<html><body>Sign in to Outlook</body></html>"
 BOMB = (
     b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
     b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>&b;</s:Body></s:Envelope>'
+)
+#: An inbox without an id.
+NAMELESS = (
+    '<m:GetFolderResponseMessage ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode>'
+    "<m:Folders><t:Folder /></m:Folders></m:GetFolderResponseMessage>"
 )
 
 
@@ -467,6 +472,8 @@ def test_a_redirect_is_not_followed(mailbox: EwsMailbox, status: int) -> None:
         (Answer(200, b"", "text/xml"), "url", False),
         (Answer(200, b'{"error": "x"}'), "url", False),
         (Answer(200, b"<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'>", "text/xml"), "url", False),
+        (soap("", "GetFolder"), "url", False),
+        (soap(NAMELESS, "GetFolder"), "url", False),
     ],
 )
 def test_something_else_that_answers_is_no_mailbox(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from threading import Thread, current_thread
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from mailchannel.network.graph_faults import GraphFault
 from mailchannel.network.graph_folders import GraphFolders
 from mailchannel.network.graph_news import consent_asked, is_genuine, renew, subscribe, unsubscribe
 from mailchannel.network.way import SignInFailed, Way
+from mailchannel.parsing.rebuilt import rebuilt_identity
 from mailchannel.senders import SENDERS, Retry, SendError
 from mailchannel.services.keep import Arrival, Kept, Place, keep
 from mailchannel.services.lease import hold
@@ -24,6 +26,7 @@ from mailchannel.transports import TRANSPORTS, MessageRef, Remover, TransportErr
 from mailchannel.transports.graph import Graph
 from tests.contract.harness import with_token
 from tests.fixtures import NewServer
+from tests.hostile.bounded import within
 from tests.servers.certificates import Pair
 from tests.servers.graph import GraphMailbox, GraphServer
 from tests.servers.ways import way
@@ -101,6 +104,33 @@ def test_a_long_folder_is_listed_whole_oldest_first_without_drafts(graph: Graph,
     assert len(mailbox.server.asked) <= 4  # the inbox, and two pages
     assert [each.ref for each in graph.describe(listed)] == listed
     assert graph.keys("INBOX", since=(start + timedelta(days=3)).date()) == in_order[2:]
+
+
+@pytest.mark.req("PR-23", "PR-07")
+def test_a_start_date_spares_pages_and_what_was_listed_whole_is_not_listed_again(
+    graph: Graph, mailbox: GraphMailbox
+) -> None:
+    day = datetime(2026, 1, 5, tzinfo=UTC)
+    _, *later = [mailbox.deliver(MAIL, internal_date=day + timedelta(hours=hours)) for hours in (-25, -24, 0)]
+    graph.epoch("INBOX")
+    alone = graph.keys("INBOX", since=day.date())
+    asked = mailbox.server.asked[-1].query
+    whole = refs(graph)
+    before = len(mailbox.server.asked)
+
+    assert alone == graph.keys("INBOX", since=day.date()) == later
+    assert asked["$filter"] == "receivedDateTime ge 2026-01-04T00:00:00Z"
+    assert [each.ref for each in graph.describe(whole)] == whole
+    assert len(mailbox.server.asked) == before
+
+
+def test_mails_are_counted_even_where_graph_does_not_say_how_many(graph: Graph, mailbox: GraphMailbox) -> None:
+    mailbox.deliver_all([MAIL] * 3)
+    graph.epoch("INBOX")
+
+    assert graph.count("INBOX") == 3
+    mailbox.server.spoil(ME, Answer.of({"totalItemCount": None}))
+    assert graph.count("INBOX") == 3
 
 
 @pytest.mark.req("PR-25")
@@ -194,6 +224,19 @@ def test_a_target_that_vanishes_in_between_is_told_from_a_mail_that_did(graph: G
 
     assert failure.value.field == "folders"
     assert mailbox.uids() == [key]
+
+
+def test_a_mail_that_changes_at_the_same_moment_is_left_to_the_next_run(graph: Graph, mailbox: GraphMailbox) -> None:
+    mailbox.deliver(MAIL)
+    (ref,) = refs(graph)
+    done = graph.ensure_folder("Done")
+    mailbox.server.spoil(f"{ME}/messages/{segment(ref.key)}/move", refused(409, "ErrorIrresolvableConflict"))
+
+    with pytest.raises(TransportError, match="ErrorIrresolvableConflict") as failure:
+        graph.move([ref], done)
+
+    assert not failure.value.permanent
+    assert graph.move([ref], done) and mailbox.mails(done) == [MAIL]
 
 
 # Patience
@@ -346,6 +389,42 @@ def test_a_web_page_is_never_taken_for_an_empty_folder(graph: Graph, mailbox: Gr
         graph.keys("INBOX")
 
 
+@pytest.mark.req("PR-23")
+@pytest.mark.parametrize(
+    "page",
+    [
+        {},
+        {"value": "none"},
+        {"value": [{}]},
+        {"value": [1]},
+        {"value": [{"id": 5}]},
+        {"value": [], "@odata.nextLink": "https://[x"},
+    ],
+    ids=str,
+)
+def test_a_page_nobody_can_read_is_never_taken_for_an_empty_folder(
+    graph: Graph, mailbox: GraphMailbox, page: dict[str, Any]
+) -> None:
+    graph.epoch("INBOX")
+    mailbox.server.spoil(ME, Answer.of(page))
+
+    with pytest.raises(TransportError) as failure:
+        graph.keys("INBOX")
+
+    assert failure.value.field == "endpoint"
+
+
+@pytest.mark.parametrize("told", [None, 7, [1], [{"id": "Integer 0xe08", "value": "many"}]], ids=str)
+def test_a_mail_of_unknown_size_is_a_mail_as_well(graph: Graph, mailbox: GraphMailbox, told: object) -> None:
+    epoch = graph.epoch("INBOX")
+    mailbox.server.spoil(ME, Answer.of({"value": [{"id": "x", "singleValueExtendedProperties": told}]}))
+    (key,) = graph.keys("INBOX")
+
+    (listed,) = graph.describe([MessageRef("INBOX", key, epoch)])
+
+    assert listed.size == 0
+
+
 def test_a_web_page_is_never_taken_for_a_mail(graph: Graph, mailbox: GraphMailbox) -> None:
     mailbox.deliver(MAIL)
     listed = refs(graph)
@@ -372,6 +451,28 @@ def test_a_mail_graph_cannot_write_down_comes_as_far_as_it_is_known(
     assert first.raw.endswith(b"\r\nHello\r\n") and b"could not hand this mail over" in first.raw
     assert {b"From: a@example.com", b"Subject: Hi"} <= set(second.raw.split(b"\r\n"))
     assert third.raw == MAIL
+
+
+@pytest.mark.parametrize("size", [0, 1_000_000], ids=["small", "large"])
+def test_of_such_a_mail_too_only_the_head_may_be_read(graph: Graph, mailbox: GraphMailbox, size: int) -> None:
+    """Old mail and large mail is listed by its headers: one that cannot be written down must not stop the others."""
+    key = mailbox.deliver(MAIL + b"x" * size)
+    error = refused(500, "ErrorMimeContentConversionFailed")
+    mailbox.server.spoil(f"{ME}/messages/{segment(key)}/$value", error, times=2)
+
+    (fetched,) = graph.fetch_headers(refs(graph))
+
+    assert {b"From: a@example.com", b"Subject: Hi"} <= set(fetched.raw.split(b"\r\n"))
+    assert fetched.raw.endswith(b"\r\n\r\n") and b"Hello" not in fetched.raw
+
+
+def test_heads_of_small_mails_take_no_connections_of_their_own(graph: Graph, mailbox: GraphMailbox) -> None:
+    mailbox.deliver_all([MAIL] * 3)
+    connections = set[Thread]()
+    mailbox.server.rebuild = lambda raw: (connections.add(current_thread()), raw)[1]
+
+    assert len(list(graph.fetch_headers(refs(graph)))) == 3
+    assert len(connections) == 1
 
 
 def test_a_bad_moment_makes_no_other_mail_of_a_good_one(graph: Graph, mailbox: GraphMailbox) -> None:
@@ -434,6 +535,14 @@ def test_the_endpoint_is_filled_in_and_the_national_clouds_are_offered() -> None
 )
 def test_an_endpoint_may_be_written_as_people_write_it(written: str) -> None:
     assert base_url(written) == "https://graph.microsoft.us/v1.0"
+
+
+@pytest.mark.parametrize("written", ["https://[graph", "https://graph.example:port"])
+def test_an_endpoint_that_is_no_address_is_said_so(mailbox: GraphMailbox, written: str) -> None:
+    with pytest.raises(TransportError) as failure, opened(mailbox, endpoint=written):
+        pass
+
+    assert failure.value.field == "endpoint"
 
 
 def test_an_endpoint_without_encryption_is_refused_before_anything_is_sent(mailbox: GraphMailbox) -> None:
@@ -519,6 +628,16 @@ def test_where_duplicates_are_allowed_a_second_delivery_counts(server: MailServe
 )
 def test_no_mail_is_without_an_identity(server: MailServer, raw: bytes) -> None:
     assert len(kept(server, "1", raw).row.identity) == 64
+
+
+WORDS = b"From: a@example.com\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + b"up and on \r\n" * 1_700_000
+FILE = LETTER.format(**{**FIRST, "file": "JVBERi0x" * 2_500_000}).encode()
+
+
+@pytest.mark.req("FT-22", "FT-24")
+@pytest.mark.parametrize("raw", [WORDS, FILE], ids=["words", "a file"])
+def test_a_large_mail_is_recognised_without_many_copies_of_it(raw: bytes) -> None:
+    assert len(within(lambda: rebuilt_identity(raw), seconds=20, megabytes=5 * len(raw) / 1e6)) == 64
 
 
 @pytest.mark.req("FT-24", "FT-25", "PR-22")
@@ -642,6 +761,18 @@ def test_a_refusal_says_whether_to_try_again(
 
     assert (failure.value.retry, failure.value.field) == (retry, field)
     assert mailbox.taken == []
+
+
+@pytest.mark.parametrize(("status", "retry"), [(429, Retry.SLOW), (503, Retry.QUICK), (500, Retry.QUICK)])
+def test_a_server_that_wants_to_be_left_alone_is_not_asked_before(
+    send: Send, mailbox: GraphMailbox, status: int, retry: Retry
+) -> None:
+    mailbox.server.spoil(f"{ME}/sendMail", throttled("600", status))
+
+    with pytest.raises(SendError) as failure:
+        send()
+
+    assert (failure.value.retry, failure.value.wait) == (retry, 600)
 
 
 def test_what_may_have_been_sent_is_not_sent_again_at_once(send: Send, mailbox: GraphMailbox) -> None:

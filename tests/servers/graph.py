@@ -207,7 +207,8 @@ class GraphServer(WebServer):
 
     def _folder_json(self, box: Box, folder: Folder) -> dict[str, Any]:
         children = sum(each.parent == folder.key for each in box.folders.values())
-        return {"id": folder.key, "displayName": folder.name, "childFolderCount": children}
+        items = sum(each.folder == folder.key for each in box.mails.values())
+        return {"id": folder.key, "displayName": folder.name, "childFolderCount": children, "totalItemCount": items}
 
     def _below(self, request: Request, box: Box, parent: str) -> Answer:
         if request.method == "POST":

@@ -12,7 +12,7 @@ from mailchannel.network.sights import Surveyed
 from mailchannel.services.after import CANNOT_DELETE
 from mailchannel.services.doctor.findings import Candidate, Level
 from mailchannel.services.doctor.journey import Journey
-from mailchannel.transports import Folder, Transport, TransportError
+from mailchannel.transports import Counting, Folder, Transport, TransportError
 
 FOLDERS, MAILS, RIGHTS = "Folders", "Mails", "Folder rights"
 STEPS = (FOLDERS, MAILS, RIGHTS)
@@ -58,7 +58,7 @@ def _source(
         journey.say(Level.BAD, MAILS, f"There is no folder “{name}”.", "Choose one of the mailbox's folders.", "source")
         return None
     box.epoch(folder.name, readonly=True)
-    text = f"“{folder.name}” holds {_count(len(box.keys(folder.name)), 'mail')}."
+    text = f"“{folder.name}” holds {_count(lying(box, folder.name), 'mail')}."
     if since := candidate.since:
         recent, day = len(box.keys(folder.name, since.date())), timezone.localtime(since)
         text = f"{text.rstrip('.')}; at most {recent:,} came since {day.day} {day:%B %Y}."
@@ -67,6 +67,11 @@ def _source(
     else:
         journey.say(Level.OK, MAILS, text)
     return folder
+
+
+def lying(box: Transport, name: str) -> int:
+    """So many mails are in the folder just opened."""
+    return box.count(name) if isinstance(box, Counting) else len(box.keys(name))
 
 
 def _rights(box: Transport, sources: Sequence[Folder], targets: Sequence[Folder], journey: Journey) -> None:
