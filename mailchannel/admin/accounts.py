@@ -79,8 +79,7 @@ class TwoAccounts(Step):
 
     def moved(self, group: Group) -> bool:
         """The group points to another server or account than what is stored."""
-        before, now = self.before[group.column], self.collected(group)
-        return any(before[name] != now[name] for name in vault.ADDRESSING if name in now)
+        return vault.addressing(self.before[group.column]) != vault.addressing(self.collected(group))
 
     def exposed(self) -> bool:
         """On the way that was typed, others than before could read what is stored."""

@@ -25,6 +25,7 @@ from mailchannel.services.lint import cloud
 from mailchannel.services.providers import Provider
 from mailchannel.services.readiness import PERSONAL_ADDRESS
 from mailchannel.services.sign_in import consents
+from mailchannel.services.vault import ON_THE_WAY
 
 OAUTH_IS_SAFER = (
     "Where the provider offers OAuth, prefer it to a password: no password is stored here then, and the right to read "
@@ -34,7 +35,6 @@ OAUTH_IS_SAFER = (
 PLACES = ("host", "port", "encryption", "url", "endpoint", "mailbox", "impersonate")
 #: Of an application, what hardly anybody has to change.
 RARE = ("authorization_url", "token_url", "scopes", "refresh_token")
-ON_THE_WAY = ("proxy", "authorities", "verify_certificate")
 WHEN = ("fetch_every_minutes", "skip_times", "timeout_ms", "max_tries", "cool_off_minutes")
 
 

@@ -23,7 +23,7 @@ from mailchannel.models import Consent, MailServer, SignIn
 from mailchannel.models.secrets import SecretUnreadable
 from mailchannel.network.way import SignInFailed
 from mailchannel.services import drafts
-from mailchannel.services.sign_in import consents, consistency, forecast, rows
+from mailchannel.services.sign_in import consents, consistency, forecast, putting_right, rows
 from mailchannel.services.sign_in.application import Application, by_token
 from mailchannel.services.sign_in.consents import ConsentRefused, Outcome
 from mailchannel.services.sign_in.forecast import End
@@ -123,7 +123,7 @@ def begin(admin: MailServerAdmin, request: HttpRequest, server: MailServer, *, p
         url = consents.begin(edited, purpose, provider_way(edited), by=person, session=session)
     except SignInFailed as error:
         return _told(request, server, str(error), error.field)
-    context = _context(request, "Sign in") | {"url": url, "host": urlsplit(url).hostname, "server": server}
+    context = _context(request, f"Sign in for {server}") | {"url": url, "host": urlsplit(url).hostname}
     return TemplateResponse(request, "admin/mailchannel/consent_go.html", context, headers=_NEVER_KEPT)
 
 
@@ -181,13 +181,10 @@ def disconnect(admin: MailServerAdmin, request: HttpRequest, server: MailServer,
 
 
 def put_right(admin: MailServerAdmin, request: HttpRequest, server: MailServer) -> HttpResponse:
-    """One click for settings that contradict each other; of a published mail server its next settings."""
     person = _person(admin, request, server)
     if isinstance(person, HttpResponse):
         return person
-    edited = drafts.begin(server) if server.published_at else server
-    changed = consistency.corrected(edited)
-    edited.update(**changed)
+    changed = putting_right.put_right(server, by=person)
     messages.success(
         request, "Put right. Look at the settings, then save." if changed else "Nothing had to be changed."
     )

@@ -140,12 +140,12 @@ def _beside_fields(form: ConnectionStep, probe: Probe) -> Probe:
     return probe
 
 
-def too_often(request: HttpRequest) -> bool:
+def too_often(request: HttpRequest, what: str = "probes", most: int = PER_MINUTE) -> bool:
     """Counts what this person has us connect to, whatever page asks."""
-    key = f"mailchannel-probes-{request.user.pk}"
+    key = f"mailchannel-{what}-{request.user.pk}"
     cache.add(key, 0, timeout=60)
     try:
-        return cache.incr(key) > PER_MINUTE
+        return cache.incr(key) > most
     except ValueError:  # it expired between the two lines
         return False
 

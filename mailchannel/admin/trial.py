@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from mailchannel.admin.probe import too_often
 from mailchannel.admin.routes import step_url
 from mailchannel.admin.trace import CHOSEN, TraceSection, sections
 from mailchannel.kernel.decisions import Outcome
@@ -66,7 +66,7 @@ def page(admin: MailServerAdmin, request: HttpRequest, server: MailServer) -> Ht
         return _show(admin, request, server, settings)
     if not may_try(admin, request, server):
         raise PermissionDenied
-    if _too_often(request):
+    if too_often(request, "trials", PER_MINUTE):
         messages.warning(request, "That was a lot of tries. Wait a minute and try again.")
         return _show(admin, request, server, settings)
     act = next((act for button, act in ACTIONS.items() if button in request.POST), _live)
@@ -189,15 +189,6 @@ def _last(request: HttpRequest) -> int:
         return max(1, min(int(request.POST.get("last", "")), MOST))
     except ValueError:
         return USUAL
-
-
-def _too_often(request: HttpRequest) -> bool:
-    key = f"mailchannel-trials-{request.user.pk}"
-    cache.add(key, 0, timeout=60)
-    try:
-        return cache.incr(key) > PER_MINUTE
-    except ValueError:  # it expired between the two lines
-        return False
 
 
 def _person(request: HttpRequest) -> Any:

@@ -29,7 +29,11 @@ USUAL = {str(port) for ports in providers.USUAL_PORTS.values() for port in ports
 #: Settings that mean the same for reading and for sending.
 SHARED = ("url", "mailbox")
 APPLICATION_CHANGED = (
-    "Give it again: the application or where it signs in changed, and a stored secret is never sent somewhere else."
+    "Give it again: the application, who signs in or where changed, and a stored secret is never sent somewhere else."
+)
+TOKENS_STRAY = (
+    "Give it again: what it brings would be shown to another server or for another account than before, and a stored "
+    "secret is never sent somewhere else."
 )
 
 
@@ -130,18 +134,18 @@ class TwoWays(TwoAccounts):
             return
         data = self.data.copy()
         for group in self.groups():
-            shown = [spec for spec in group.specs if group.name(spec) in data]
-            is_new = any(spec not in shown for spec in group.specs if spec.kind is not Kind.SWITCH)
-            for spec in group.specs if is_new else ():
-                if spec not in shown and spec.kind is Kind.SWITCH and spec.default:
+            missing = [spec for spec in group.specs if group.name(spec) not in data]
+            # A switch that is off is not posted: where another way of signing in was chosen, somebody switched it off.
+            is_new = any(spec.kind is not Kind.SWITCH and not spec.auths for spec in missing)
+            for spec in missing:
+                if spec.kind is Kind.SWITCH and is_new and spec.default:
                     data[group.name(spec)] = "on"
-                elif spec not in shown and spec.kind not in (Kind.SECRET, Kind.SWITCH):
+                elif spec.kind not in (Kind.SECRET, Kind.SWITCH):
                     data[group.name(spec)] = "\n".join(spec.default) if spec.kind is Kind.LINES else str(spec.default)
         for prefix, name in ((READING, "protocol"), (SENDING, "sending_protocol")):
-            encryption, port = data.get(f"{prefix}encryption", ""), data.get(f"{prefix}port", "")
-            usual = providers.usual_port(self.chosen(name), encryption)
-            if usual and port in USUAL and f"{prefix}port" in data:
-                data[f"{prefix}port"] = str(usual) if data["_refresh"] == name else port
+            usual = providers.usual_port(self.chosen(name), data.get(f"{prefix}encryption", ""))
+            if data["_refresh"] == name and usual and data.get(f"{prefix}port", "") in USUAL:
+                data[f"{prefix}port"] = str(usual)
         self.data = data
 
     def share_places(self) -> None:
@@ -173,7 +177,8 @@ class TwoWays(TwoAccounts):
                     self.fields[group.prefix + name].widget.attrs["placeholder"] = value
 
     def clean(self) -> dict[str, Any]:
-        data = super().clean()
+        """What is left open stands for something else: that is what counts when it is asked what has moved."""
+        data = self.cleaned_data
         data |= {name: self.chosen(name) for name in CHOICES[:4]}
         if self.chosen("protocol") == self.chosen("sending_protocol"):
             for name in SHARED:
@@ -181,6 +186,7 @@ class TwoWays(TwoAccounts):
                     data[f"{SENDING}{name}"] = data.get(name, "")
         if "sending-username" in self.fields and data["sending_auth"] != MailServer.Auth.PASSWORD:
             data["sending-username"] = data.get("sending-username") or data.get("address", "")
+        super().clean()
         for group in self.applications():
             self._check_application(group)
         return data
@@ -224,6 +230,25 @@ class TwoWays(TwoAccounts):
         moved = any(before.get(name) != typed.get(name) for name in sign_in.ADDRESSING if name in typed)
         if moved:
             self.require_typed(group, APPLICATION_CHANGED)
+        elif self._strays(group):
+            self.require_typed(group, TOKENS_STRAY)
+
+    def _strays(self, group: Group) -> bool:
+        stored = self.instance
+        before = {
+            "auth": stored.auth,
+            "sending_auth": stored.sending_auth,
+            "sending_oauth": stored.sending_oauth,
+            **{each.column: self.before[each.column] for each in (self.reading(), self.sending())},
+        }
+        after = {
+            "auth": self.chosen("auth"),
+            "sending_auth": self.chosen("sending_auth"),
+            "sending_oauth": {},
+            **{each.column: self.collected(each) for each in self.groups()},
+        }
+        pasted = bool(stored.secrets.get(f"{group.vault}refresh_token"))
+        return vault.strays(before, after, group.column, pasted=pasted)
 
 
 def _sending_follows(data: QueryDict) -> QueryDict:

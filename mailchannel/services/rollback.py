@@ -12,19 +12,23 @@ from django.db import transaction
 from mailchannel.models import MailServer, SettingsVersion
 from mailchannel.models.secrets import Secrets
 from mailchannel.services import audit, drafts
+from mailchannel.services.after import AFTER_SPECS
 from mailchannel.services.audit import Person
 from mailchannel.services.config_file.file import read
 from mailchannel.services.config_file.server import SIDES, apply_settings, is_moved, side_of
 from mailchannel.services.vault import INBOX
 from mailchannel.services.versions import document
 
-#: What versions of before have none of.
+#: What versions of before have none of: they were sent from by SMTP, and null is the default.
 OLDER: Final[Mapping[str, Any]] = {
+    "sending_protocol": "smtp",
+    "sending_auth": "password",
     "oauth": {},
     "sending_oauth": {},
     "proxy": None,
     "authorities": None,
     "verify_certificate": True,
+    "after": {spec.name: None for spec in AFTER_SPECS},
 }
 
 
@@ -37,7 +41,7 @@ def restore(version: SettingsVersion, *, by: Person | None) -> MailServer:
     """
     server = version.server
     draft = drafts.begin(server)
-    now = document(draft)
+    now = {**document(draft), "secrets": draft.secrets}
     same = {"template": now["ticket"]["template"]}  # it cannot change any more, only be called otherwise
     wanted = {**version.document, "name": draft.name, "ticket": {**version.document["ticket"], **same}}
     wanted = {**OLDER, **wanted}

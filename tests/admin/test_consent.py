@@ -11,10 +11,12 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from mailchannel.admin.consent import summary
 from mailchannel.models import Consent, MailServer, SignIn
 from mailchannel.models.secrets import Secrets
+from mailchannel.services import drafts
 from mailchannel.services.sign_in import consents
 from tests.admin.conftest import BASE
 from tests.fixtures import NewServer
@@ -253,6 +255,18 @@ def test_contradictions_are_put_right_by_one_click(administrator: Client, new_se
     server.refresh_from_db()
     assert server.oauth["authority"] == "https://login.microsoftonline.us"
     assert summary(server)["contradictions"] == []
+    said = LogEntry.objects.latest("pk").change_message
+    assert "authority: https://login.microsoftonline.com → https://login.microsoftonline.us" in said
+
+
+def test_where_nothing_contradicts_itself_nothing_waits_to_be_published(
+    administrator: Client, server: MailServer
+) -> None:
+    server.update(published_at=timezone.now())
+
+    administrator.post(f"{BASE}/{server.pk}/put-right/")
+
+    assert drafts.draft_of(server) is None
 
 
 @pytest.mark.req("S0-18", "S4-13")

@@ -106,6 +106,17 @@ def test_what_a_choice_brings_shows_its_defaults(administrator: Client) -> None:
     assert chosen(administrator, port="993", encryption="tls", protocol="pop3")["port"] == "995"
 
 
+def test_a_switch_that_is_off_stays_off_when_another_sign_in_is_chosen(administrator: Client) -> None:
+    sending = {
+        "sending_protocol": "ews",
+        "sending-url": "https://mail.example.com/EWS/",
+        "sending-mailbox": "a@b.example",
+    }
+
+    assert "sending-keep_copy" not in chosen(administrator, **sending, sending_auth="password")
+    assert "sending-keep_copy" in chosen(administrator, sending_protocol="ews")
+
+
 @pytest.mark.parametrize(("protocol", "sending"), [("graph", "graph"), ("ews", "ews"), ("imap", "smtp")])
 def test_answers_leave_the_way_mail_comes_in_unless_something_else_is_chosen(
     administrator: Client, protocol: str, sending: str
@@ -168,6 +179,78 @@ def test_a_client_secret_is_never_sent_to_where_it_was_not_typed_for(administrat
     }
 
 
+IMAP = {
+    **BASICS,
+    **APPLICATION,
+    "oauth-grant": "application",
+    "protocol": "imap",
+    "auth": "oauth_microsoft",
+    "host": "outlook.office365.com",
+    "port": "993",
+    "encryption": "tls",
+    "login_is_address": "on",
+    "sending_protocol": "smtp",
+    "sending_auth": "oauth_microsoft",
+    "sending-host": "smtp.office365.com",
+    "sending-port": "587",
+    "sending-encryption": "starttls",
+}
+SENDS_WITH_PASSWORD = {"sending_auth": "password", "sending-username": "me", "sending-password": "mine"}
+
+
+@pytest.mark.req("SS-05")
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"host": "imap.example.com"},
+        {"port": "143"},
+        {"encryption": "none"},
+        {"sending-host": "smtp.example.com"},
+        {"protocol": "graph", "endpoint": "https://graph.example.com"},
+    ],
+    ids=lambda moved: next(iter(moved)),
+)
+def test_tokens_an_application_gets_by_itself_are_shown_to_no_other_server(
+    administrator: Client, moved: dict[str, str]
+) -> None:
+    server = stored(administrator, IMAP)
+    typed = {**IMAP, "oauth-client_secret": "", **moved}
+
+    for button in ("_save", "_test"):
+        page = administrator.post(f"{BASE}/{server.pk}/connection/", {**typed, button: "1"})
+        assert "a stored secret is never sent somewhere else" in page.content.decode()
+
+    stored(administrator, {**typed, "oauth-client_secret": "new"}, server)
+
+
+@pytest.mark.req("SS-05")
+def test_nor_to_one_that_gets_them_later(administrator: Client) -> None:
+    """First a server with a password of one's own, then the application for it."""
+    elsewhere = {"sending-host": "smtp.example.com"}
+    kept = {"oauth-client_secret": "", **elsewhere}
+    server = stored(administrator, {**IMAP, **elsewhere, **SENDS_WITH_PASSWORD})
+
+    page = administrator.post(f"{BASE}/{server.pk}/connection/", {**IMAP, **kept, "_save": "1"})
+    assert "a stored secret is never sent somewhere else" in page.content.decode()
+
+    by_person = {**IMAP, "oauth-grant": "person"}
+    server = stored(administrator, {**by_person, "oauth-client_secret": "new"}, server)
+    server = stored(administrator, {**by_person, **kept}, server)  # nobody gets a token with a person's secret alone
+    page = administrator.post(f"{BASE}/{server.pk}/connection/", {**IMAP, **kept, "_save": "1"})
+    assert "a stored secret is never sent somewhere else" in page.content.decode()
+
+
+@pytest.mark.req("SS-05")
+def test_nor_are_those_a_pasted_refresh_token_brings(administrator: Client) -> None:
+    by_person = {**IMAP, "oauth-grant": "person"}
+    server = stored(administrator, {**by_person, "oauth-refresh_token": "pasted"})
+    typed = {**by_person, "oauth-client_secret": "", "host": "imap.example.com", "_save": "1"}
+
+    page = administrator.post(f"{BASE}/{server.pk}/connection/", typed)
+
+    assert page.context["form"].errors.keys() == {"oauth-client_secret", "oauth-refresh_token"}
+
+
 @pytest.mark.req("S2-04", "S4-12", "S4-14")
 def test_the_defaults_of_microsoft_bring_oauth_and_its_clouds_authority(administrator: Client) -> None:
     typed = {**BASICS, "protocol": "imap", "auth": "password", "sending_protocol": "smtp", "provider": "microsoft-us"}
@@ -202,6 +285,19 @@ def test_one_url_serves_reading_and_sending(administrator: Client) -> None:
     assert server.sending["url"] == server.connection["url"]
     assert server.sending["username"] == "CORP\\support"
     assert server.secrets == {"password": "pass", "sending.password": "pass"}
+
+
+@pytest.mark.req("SS-05")
+def test_a_password_for_a_url_that_was_left_open_is_not_sent_to_the_one_for_reading(administrator: Client) -> None:
+    account = {"auth": "password", "sign_in": "ntlm", "username": "CORP\\support", "mailbox": "support@example.com"}
+    sending = {"sending_protocol": "ews", "sending_auth": "password", "sending-sign_in": "ntlm"}
+    typed = {**BASICS, "protocol": "ews", **account, **sending, "sending-username": "CORP\\sender"}
+    server = stored(administrator, {**typed, "password": "pass", "sending-password": "other pass"})
+
+    elsewhere = {**typed, "password": "my own", "url": "https://mail.example.com/EWS/Exchange.asmx", "_save": "1"}
+    page = administrator.post(f"{BASE}/{server.pk}/connection/", elsewhere)
+
+    assert "a stored password is never sent somewhere else" in page.content.decode()
 
 
 def test_the_history_says_that_a_certificate_is_not_checked_any_more(administrator: Client) -> None:

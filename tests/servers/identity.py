@@ -65,6 +65,7 @@ class IdentityProvider(WebServer):
         self.refresh: dict[str, Refresh] = {}
         self.uses: list[str] = []  # every refresh token that came in
         self.issued: list[str] = []  # every secret that went out
+        self.forbids = ""  # what it says to an application that signs in by itself
         self.before_renewal: Callable[[], None] = lambda: None
         self.after_renewal: Callable[[], None] = lambda: None  # it is done, and nobody knows yet
         self._codes: dict[str, Code] = {}
@@ -176,6 +177,8 @@ class IdentityProvider(WebServer):
         }[form["grant_type"]](client, form)
 
     def _by_itself(self, client: str, form: dict[str, str]) -> Answer:
+        if self.forbids:
+            return _no("invalid_grant", self.forbids)
         if not form.get("scope", "").endswith("/.default"):
             return _no("invalid_scope", "AADSTS1002012: The provided value for scope is not valid.")
         return Answer.of(self._granted("support@example.com", form["scope"], client))

@@ -228,3 +228,23 @@ def test_every_setting_comes_back_from_an_earlier_version(turn: int, names: None
     draft = restore(version, by=None)
 
     assert versions.document(MailServer.everything.get(pk=draft.pk)) == wanted
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_version_of_before_there_were_several_ways_comes_back_as_it_was(
+    turn: int, names: None, template: TicketTemplate
+) -> None:
+    server = make(turn, template)
+    server.update(published_at=timezone.now())
+    version = versions.record(server, by=None)
+    new = {"oauth", "sending_protocol", "sending_auth", "sending_oauth", "proxy", "authorities", "verify_certificate"}
+    old = {key: value for key, value in version.document.items() if key not in {*new, "after"}}
+    version.document = {**old, "protocol": "imap", "auth": "password"}
+    version.document |= {"connection": {"host": "imap.example.com"}, "sending": {"host": "smtp.example.com"}}
+
+    draft = restore(version, by=None)
+
+    assert (draft.sending_protocol, draft.sending_auth) == ("smtp", "password")
+    assert draft.sending["host"] == "smtp.example.com"
+    assert set(after.in_force(draft).values()) == {"move"}
+    assert not draft.secrets

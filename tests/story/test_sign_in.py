@@ -18,7 +18,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from mailchannel.models import Alert, Consent, InboundMail, MailServer, OutboundMail, SignIn
+from mailchannel.models import Alert, Consent, InboundMail, MailServer, OutboundMail, Proxy, SignIn
 from mailchannel.models.secrets import Secrets
 from mailchannel.network.way import SignInFailed
 from mailchannel.services import drafts
@@ -106,7 +106,7 @@ def no_token(server: MailServer) -> SignInFailed:
     return raised.value
 
 
-@pytest.mark.req("S0-16", "S0-19", "S0-20", "S1-06", "S1-09", "S4-04", "S4-15")
+@pytest.mark.req("S0-16", "S0-19", "S0-20", "S1-09", "S4-04")
 def test_from_consent_to_ticket(
     make: Make, kind: str, provider: IdentityProvider, new_mailbox: NewMailbox, agent: User
 ) -> None:
@@ -154,6 +154,7 @@ def test_an_application_needs_nobody(make: Make, kind: str, provider: IdentityPr
 # --- Renewal ------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("S0-52")
 def test_a_rotated_token_is_kept_before_it_is_used(
     make: Make, kind: str, provider: IdentityProvider, agent: User
 ) -> None:
@@ -327,6 +328,27 @@ def test_a_revoked_sign_in_is_told_once_and_not_tried_again(
     assert not Alert.objects.filter(ended_at=None).exists()
 
 
+def test_an_application_nobody_allows_yet_is_tried_again_and_told_once(
+    make: Make, provider: IdentityProvider, agent: User
+) -> None:
+    """There is nobody who could sign in again: it works as soon as the provider allows it."""
+    server = make(grant="application", scopes=["https://outlook.office365.com/.default"])
+    server.alert_to.add(agent)
+    provider.forbids = "AADSTS65001: The administrator has not consented."
+
+    for _ in range(3):
+        refusal = no_token(server)
+        assert refusal.field == "oauth-consent" and "administrator of the provider" in str(refusal)
+        assert "Sign in again" not in str(refusal)
+    assert OutboundMail.objects.filter(kind=OutboundMail.Kind.ALERT).count() == 1
+    assert Alert.objects.filter(kind=telling.SIGN_IN, ended_at=None).count() == 1
+
+    provider.forbids = ""
+
+    assert token(server)
+    assert not Alert.objects.filter(ended_at=None).exists()
+
+
 def test_a_provider_in_trouble_costs_nobody_the_sign_in(make: Make, provider: IdentityProvider, agent: User) -> None:
     server = make()
     consent(server, provider, agent)
@@ -386,7 +408,14 @@ def test_a_draft_goes_on_with_the_sign_in_of_the_settings_in_force(
 
 
 @pytest.mark.parametrize(
-    "worse", [{"verify_certificate": False}, {"authorities": "other ones"}], ids=lambda way: next(iter(way))
+    "worse",
+    [
+        {"verify_certificate": False},
+        {"authorities": "other ones"},
+        {"connection": {"host": "mail.example.com", "encryption": "none"}},
+        {"connection": {"host": "mail.example.com", "port": 8993}},
+    ],
+    ids=["unchecked", "authorities", "plain", "port"],
 )
 def test_a_sign_in_is_not_used_where_others_could_read_along(
     make: Make, provider: IdentityProvider, agent: User, worse: dict[str, Any]
@@ -400,6 +429,36 @@ def test_a_sign_in_is_not_used_where_others_could_read_along(
 
     assert rows.find(draft, "reading") is None
     assert rows.find(server, "reading") is not None
+
+
+@pytest.mark.req("SS-05")
+@pytest.mark.parametrize("elsewhere", ["2001:db8::2", "localhost"])
+def test_nor_on_another_server_however_that_is_written(
+    make: Make, provider: IdentityProvider, agent: User, elsewhere: str
+) -> None:
+    server = make()
+    server.update(connection={"host": "2001:db8::1"})
+    consent(server, provider, agent)
+    draft = drafts.begin(server)
+
+    draft.update(connection={"host": elsewhere})
+
+    assert rows.find(draft, "reading") is None
+    assert rows.find(server, "reading") is not None
+
+
+@pytest.mark.req("SS-05")
+def test_nor_by_a_proxy_that_hears_all_because_nothing_is_encrypted(
+    make: Make, provider: IdentityProvider, agent: User
+) -> None:
+    server = make()
+    server.update(connection={"host": "mail.example.com", "encryption": "none"})
+    consent(server, provider, agent)
+    draft = drafts.begin(server)
+
+    draft.update(proxy_id=Proxy.objects.create(name="Edge", host="proxy.example.com", port=3128).pk)
+
+    assert rows.find(draft, "reading") is None
 
 
 def test_a_draft_with_another_application_signs_in_by_itself_and_takes_over(
@@ -526,7 +585,7 @@ def test_they_are_told_again_as_the_day_comes_and_not_any_more_once_it_is_seen_t
     assert not Alert.objects.filter(ended_at=None).exists()
 
 
-@pytest.mark.req("W7")
+@pytest.mark.req("W7", "S0-52")
 def test_an_unused_sign_in_and_a_certificate_end_as_well(make: Make, provider: IdentityProvider, agent: User) -> None:
     server = make(kind="oauth_microsoft", secret_expires=ending_in(300))
     consent(server, provider, agent)

@@ -275,6 +275,19 @@ def test_http_is_refused(trusting: Way, provider: IdentityProvider, kind: str) -
     assert "https://" in str(error) and error.permanent
 
 
+@pytest.mark.parametrize("url", ["javascript:alert(1)//?", "http://login.example.com/authorize"])
+def test_nobody_is_sent_wherever_an_authority_likes(
+    provider: IdentityProvider, trusting: Way, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    known = {**provider._metadata(), "authorization_endpoint": url}
+    monkeypatch.setattr(provider, "_metadata", lambda: known)
+
+    with pytest.raises(SignInFailed, match="not https://") as raised:
+        client_of(application(provider, "oauth_microsoft"), trusting).begin(BACK)
+
+    assert raised.value.field == "oauth-authority"
+
+
 def test_an_unknown_tenant_is_named(provider: IdentityProvider, trusting: Way) -> None:
     client = client_of(application(provider, "oauth_microsoft"), trusting)
     provider.spoil("/contoso", Answer.of({"error": "invalid_tenant", "error_description": "AADSTS90002"}, 400))

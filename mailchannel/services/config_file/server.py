@@ -23,7 +23,7 @@ from mailchannel.services.config_file.status import apply_status
 from mailchannel.services.settings_document import COLUMNS, NESTED, exported_server
 from mailchannel.services.sign_in.specs import ADDRESSING as APPLICATION
 from mailchannel.services.sign_in.specs import READING_VAULT, SENDING_VAULT
-from mailchannel.services.vault import ADDRESSING, INBOX, ON_THE_WAY, SENDING, exposes
+from mailchannel.services.vault import INBOX, ON_THE_WAY, SENDING, addressing, exposes, strays
 from mailchannel.transports import TRANSPORTS
 from tickets.api import template_id
 
@@ -35,8 +35,12 @@ AGAIN = (
     "Give it again under “secrets”."
 )
 APPLICATION_AGAIN = (
-    "the application or where it signs in changes, and a stored secret is never sent somewhere else. Give it again "
+    "the application, who signs in or where changes, and a stored secret is never sent somewhere else. Give it again "
     "under “secrets”."
+)
+TOKENS_STRAY = (
+    "what a stored secret brings would be shown to another server or for another account than before, and it is never "
+    "sent somewhere else. Give it again under “secrets”."
 )
 EXPOSED = (
     "others than before could read a stored password on this way, and it is never put at risk. Give it again under "
@@ -184,15 +188,24 @@ def _refuse_moved_secrets(server: MailServer, entry: Entry, *, stored: Mapping[s
     for side in SIDES:
         if not any(side_of(name) == side for name in kept):
             continue
-        if addressing(stored, side) != addressing(wanted, side):
+        if _addressing(stored, side) != _addressing(wanted, side):
             raise entry.error(side, APPLICATION_AGAIN if side.endswith("oauth") else AGAIN)
+        if _strays(stored, wanted, side):
+            raise entry.error(side, TOKENS_STRAY)
         if _exposes(stored, wanted):
             raise entry.error(next(name for name in ON_THE_WAY if stored[name] != wanted[name]), EXPOSED)
 
 
 def is_moved(before: Mapping[str, Any], after: Mapping[str, Any], side: str) -> bool:
-    """Whether a secret of one of the `SIDES` would go elsewhere than before, or where others can read it."""
-    return addressing(before, side) != addressing(after, side) or _exposes(before, after)
+    """Whether a secret of one of the `SIDES`, or what it brings, would go elsewhere than before, or where others can
+    read it. Among `before` are the secrets."""
+    moved = _addressing(before, side) != _addressing(after, side)
+    return moved or _strays(before, after, side) or _exposes(before, after)
+
+
+def _strays(before: Mapping[str, Any], after: Mapping[str, Any], side: str) -> bool:
+    pasted = any(before["secrets"].get(f"{vault}refresh_token") for vault, its in _VAULTS.items() if its == side)
+    return side.endswith("oauth") and strays(before, after, side, pasted=pasted)
 
 
 def _exposes(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
@@ -200,10 +213,11 @@ def _exposes(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return exposes(before, after, plain=plain)
 
 
-def addressing(exported: Mapping[str, Any], side: str) -> dict[str, Any]:
+def _addressing(exported: Mapping[str, Any], side: str) -> dict[str, Any]:
     """What an exported mail server says of where the secrets of one of the `SIDES` belong."""
-    names = APPLICATION if side.endswith("oauth") else ADDRESSING
-    return {name: exported[side][name] for name in names if name in exported[side]}
+    if not side.endswith("oauth"):
+        return addressing(exported[side])
+    return {name: exported[side][name] for name in APPLICATION if name in exported[side]}
 
 
 def side_of(name: str) -> str:

@@ -11,7 +11,9 @@ from mailchannel.kernel.specs import with_defaults
 from mailchannel.models import MailServer, SignIn
 from mailchannel.models.secrets import SecretUnreadable
 from mailchannel.network.way import SignInFailed
+from mailchannel.senders import SENDERS
 from mailchannel.services.sign_in.clouds import host_of
+from mailchannel.services.sign_in.consistency import PLACES
 from mailchannel.services.sign_in.specs import (
     APPLICATION,
     MICROSOFT,
@@ -22,6 +24,8 @@ from mailchannel.services.sign_in.specs import (
     scopes_for,
     specs_of,
 )
+from mailchannel.services.vault import addressing
+from mailchannel.transports import TRANSPORTS
 
 Purpose = SignIn.Purpose
 PREFIX = "oauth-"  # of the names of these settings in forms
@@ -31,8 +35,8 @@ PREFIX = "oauth-"  # of the names of these settings in forms
 class Application:
     """`purpose` names the row its tokens lie in: one sign-in often serves reading and sending.
 
-    `account` is whom we expect to sign in, `accounts` all that are right. `places` are the mail servers its tokens are
-    shown to, `trust` says who can read along besides them.
+    `account` is whom we expect to sign in, `accounts` all that are right. `places` say where its tokens are shown,
+    `trust` who can read along besides those servers.
     """
 
     auth: str
@@ -103,7 +107,7 @@ class Application:
             scopes=_scopes(server, purpose),
             account=account,
             accounts=frozenset(each.casefold() for each in (account, server.address) if each),
-            places=tuple(dict.fromkeys(_host(server, each) for each in served)),
+            places=tuple(dict.fromkeys(_place(server, each) for each in served)),
             trust=_trust(server),
             pasted=server.secrets.get(f"{vault}refresh_token", ""),
         )
@@ -126,10 +130,12 @@ class Application:
 
 
 def _trust(server: MailServer) -> tuple[str, ...]:
-    """Nobody, where certificates are checked as usual."""
-    if not server.verify_certificate:
-        return ("unchecked", str(server.proxy_id))
-    return (server.authorities,) if server.authorities else ()
+    """Nobody, where all is encrypted and certificates are checked as usual."""
+    checked = server.verify_certificate
+    plain = "none" in (server.connection.get("encryption"), server.sending.get("encryption"))
+    proxy = (f"proxy {server.proxy_id}",) if plain or not checked else ()
+    authorities = (server.authorities,) if checked and server.authorities else ()
+    return (*proxy, *authorities, *(() if checked else ("unchecked",)))
 
 
 def auth_of(server: MailServer, purpose: str) -> str:
@@ -184,8 +190,15 @@ def _wanted(server: MailServer, purpose: Purpose) -> tuple[str, ...]:
 def _host(server: MailServer, purpose: Purpose) -> str:
     """Of the mail server, whatever its transport calls that setting."""
     settings = server.sending if purpose == Purpose.SENDING else server.connection
-    places = (settings.get(name) for name in ("host", "url", "endpoint"))
-    return next((host_of(str(place)) for place in places if place), "")
+    return next((host_of(str(settings[name])) for name in PLACES if settings.get(name)), "")
+
+
+def _place(server: MailServer, purpose: Purpose) -> str:
+    """The mail server with everything that makes it this one; the account is told apart from it."""
+    sending = purpose == Purpose.SENDING
+    specs = SENDERS[server.sending_protocol].fields if sending else TRANSPORTS[server.protocol].fields
+    settings = with_defaults(specs, server.sending if sending else server.connection)
+    return " ".join(str(value) for name, value in addressing(settings).items() if name != "username")
 
 
 def _account(server: MailServer, purpose: Purpose) -> str:

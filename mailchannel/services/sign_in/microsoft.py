@@ -48,7 +48,10 @@ class MicrosoftClient:
         )
         if "error" in flow:
             raise refused(flow, app)
-        return Begun(str(flow["auth_uri"]), str(flow["state"]), json.dumps(flow))
+        if not is_https(url := str(flow["auth_uri"])):  # the authority says where; anybody can run one
+            text = "The authority sends people to an address that is not https://."
+            raise app.failed(text, "authority", permanent=True)
+        return Begun(url, str(flow["state"]), json.dumps(flow))
 
     def finish(self, kept: str, answer: Mapping[str, str]) -> Grant:
         flow = json.loads(kept)

@@ -48,6 +48,7 @@ CODES = {
 }
 PASSING = ("temporarily_unavailable", "server_error", "slow_down")
 SIGN_IN_AGAIN = " Sign in again on the mail server's Connection page."
+ALLOW_IT = " An administrator of the provider has to allow the application to sign in by itself; we keep trying."
 
 
 def refused(answer: Mapping[str, Any], application: Application) -> SignInFailed:
@@ -61,7 +62,7 @@ def refused(answer: Mapping[str, Any], application: Application) -> SignInFailed
         return application.failed(f"{application.provider} cannot let anybody in right now ({words}).")
     text = f"{application.provider} refused the sign-in. {meaning} It says: {words}".replace(".  ", ". ")
     if field == CONSENT:
-        text = f"{text.rstrip('.')}.{SIGN_IN_AGAIN}"
+        text = f"{text.rstrip('.')}.{ALLOW_IT if application.by_itself else SIGN_IN_AGAIN}"
     return application.failed(text, field or CONSENT, permanent=True)
 
 

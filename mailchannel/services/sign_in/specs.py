@@ -18,7 +18,7 @@ PERSON, APPLICATION = "person", "application"
 #: In front of the names of an application's secrets in the encrypted column.
 READING_VAULT, SENDING_VAULT = "oauth.", "sending-oauth."
 #: A client secret was given for these: when any of them changes it has to be given again.
-ADDRESSING: Final = ("tenant", "client_id", "authority", "authorization_url", "token_url")
+ADDRESSING: Final = ("tenant", "client_id", "grant", "authority", "authorization_url", "token_url")
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 DOMAIN = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){1,8}", re.I)

@@ -22,7 +22,7 @@ def lost(row: SignIn) -> None:
     what = SignIn.Purpose(row.purpose).label
     text = (
         f"The sign-in of {server.name} for {what} is not valid any more. {row.error}\n\n"
-        "No mail is lost: it waits on the mail server until somebody has signed in."
+        "No mail is lost: it waits until the sign-in works."
     )
     alerts.ring(server, SIGN_IN, text)
     alerts.mail_team(server, Words(f"Somebody has to sign in again for {server.name}", text), f"{CAUSE} {row.pk}")

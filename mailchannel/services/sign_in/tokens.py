@@ -117,7 +117,7 @@ def _turn(pk: int, application: Application, way: Way, refused: str) -> _Turn:
     if now < _moment(row.tokens.get(CLAIMED_UNTIL)):
         still_good = mine and row.expires_at and now < row.expires_at
         return _Turn(token=_unless(refused, tokens) if still_good else "")
-    if mine and row.state == State.NEEDS_CONSENT:
+    if mine and row.state == State.NEEDS_CONSENT and not application.by_itself:
         raise application.failed(row.error or _nobody(application), CONSENT, permanent=True)
     refresh = tokens.get(REFRESH, "") or application.pasted
     if not refresh and not application.by_itself:
@@ -151,18 +151,20 @@ def _renew(pk: int, application: Application, way: Way, turn: _Turn) -> str:
 
 @transaction.atomic
 def _give_up(pk: int, application: Application, turn: _Turn, error: SignInFailed) -> None:
-    """Lets the others try; when a person has to sign in again, nobody tries until that has happened."""
+    """Lets the others try; when a person has to sign in again, nobody tries until that has happened. An application by
+    itself is let in as soon as its provider allows it, which nobody tells us: it goes on trying."""
     row = SignIn.objects.select_for_update().get(pk=pk)
     if row.tokens.get(CLAIM) != turn.claim:
         return
     row.tokens = Secrets({name: text for name, text in row.tokens.items() if name not in (CLAIM, CLAIMED_UNTIL)})
     row.error = str(error)
     lost = error.permanent and error.field == f"{PREFIX}{CONSENT}"
+    told = rows.belongs(row, application) and row.state == State.NEEDS_CONSENT
     if lost:
         row.tokens = Secrets({rows.APPLICATION: application.fingerprint})
         row.state, row.expires_at = State.NEEDS_CONSENT, None
     row.save()
-    if lost:
+    if lost and not told:
         telling.lost(row)
 
 
