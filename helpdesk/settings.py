@@ -240,6 +240,11 @@ LMTP_LISTEN = _place("HELPDESK_LMTP_LISTEN", env.text("HELPDESK_LMTP_LISTEN"))
 #: Files (PEM). With them encryption is offered there (STARTTLS).
 SMTP_CERTIFICATE = _readable("HELPDESK_SMTP_CERTIFICATE", env.text("HELPDESK_SMTP_CERTIFICATE"))
 SMTP_KEY = _readable("HELPDESK_SMTP_KEY", env.text("HELPDESK_SMTP_KEY"))
+if SMTP_KEY and not SMTP_CERTIFICATE:
+    raise ImproperlyConfigured(
+        "HELPDESK_SMTP_KEY is set and HELPDESK_SMTP_CERTIFICATE is not: nothing would be encrypted. Set both or "
+        "neither."
+    )
 SMTP_CONNECTIONS = env.number("HELPDESK_SMTP_CONNECTIONS", 20, minimum=1)
 #: Days after which the original bytes of a settled mail are removed; 0: never.
 KEEP_RAW_MAIL_DAYS = env.number("KEEP_RAW_MAIL_DAYS", 0, minimum=0, maximum=36_500)

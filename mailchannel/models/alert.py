@@ -19,6 +19,7 @@ class Alert(models.Model):
         SECRET_AGE = "secret_age", "Password to be changed"
         SIGN_IN = "sign_in", "Somebody has to sign in"
         EXPIRY = "expiry", "Something ends soon"
+        TURNED_AWAY = "turned_away", "Mail turned away"
 
     server = models.ForeignKey(MailServer, models.CASCADE, related_name="alerts")
     kind = models.CharField(max_length=20, choices=Kind)

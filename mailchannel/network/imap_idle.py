@@ -31,10 +31,9 @@ _COUNT = re.compile(rb"\* (\d{1,10}) (EXISTS|RECENT|EXPUNGE)\b", re.IGNORECASE)
 class LineFailed(Exception):
     """Why there is no line, or no line any more, in words for people."""
 
-    def __init__(self, fault: Fault, *, unable: bool = False) -> None:
+    def __init__(self, fault: Fault) -> None:
         super().__init__(fault.text)
         self.permanent = fault.permanent
-        self.unable = unable  # the server does not do this at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +190,7 @@ class IdleLine:
             words = str(error) or "nothing more"
             if self._talk.refused:
                 text = f"{self._account.host} does not tell us of new mail, although it says it could: {words}"
-                raise LineFailed(Fault(text, permanent=True), unable=True) from None
+                raise LineFailed(Fault(text, permanent=True)) from None
             raise LineFailed(Fault(f"{self._account.host} hung up: {words}")) from None
         except OSError as error:
             raise LineFailed(talking(error, host=self._account.host)) from None
@@ -205,9 +204,7 @@ def open_line(account: Account, way: Way, folder: str) -> IdleLine:
     try:
         client.open()
         if "IDLE" not in client.capabilities:
-            raise LineFailed(
-                Fault(f"{account.host} does not offer to tell of new mail (IDLE).", permanent=True), unable=True
-            )
+            raise LineFailed(Fault(f"{account.host} does not offer to tell of new mail (IDLE).", permanent=True))
         return client.idle_line(folder)
     except FAILURES as error:
         raise LineFailed(explain(error, account, client.stage)) from None

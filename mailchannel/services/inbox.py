@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.text import slugify
 
@@ -75,11 +74,13 @@ def recipient(address: str) -> MailServer | None:
 
 
 def _by_public_address(address: str) -> MailServer | None:
-    """A published one before a draft; a draft's mail is to come again rather than to be sent back for good."""
+    """One that takes mail before one that does not. Is there none that does, mail is to come again rather than to be
+    sent back for good.
+    """
     inboxes = MailServer.objects.filter(protocol=Forwarding.key)
     named = Alias.objects.filter(address=address, server__draft_of=None).values("server")
     found = inboxes.filter(Q(address=address) | Q(pk__in=named)).order_by("pk")
-    return min(found, key=lambda each: each.status == MailServer.Status.DRAFT, default=None)
+    return min(found, key=lambda each: each.status not in MailServer.LIVE, default=None)
 
 
 # --- Showing ------------------------------------------------------------------------------------
@@ -158,7 +159,7 @@ def retire(server: MailServer, *, by: Person | None) -> bool:
 def revoke(server: MailServer, *, by: Person | None) -> str:
     """Nothing that was known before opens this inbox any more: another address, another secret, which is returned."""
     server = server.live
-    _change(server, lambda stored: _without(stored, (SECRET, OLD)))
+    _change(server, without_own)
     _own_token(server)
     server.update(first_arrival_at=None)
     audit.record(
@@ -192,17 +193,10 @@ def _change(server: MailServer, change: Callable[[Secrets], Secrets]) -> None:
                 server.secrets = row.secrets
 
 
+def without_own(stored: Secrets) -> Secrets:
+    """What is left for another inbox: those who know the secret of this one must not come in there."""
+    return _without(stored, (SECRET, OLD))
+
+
 def _without(stored: Secrets, names: Iterable[str]) -> Secrets:
     return Secrets({name: value for name, value in stored.items() if name not in names})
-
-
-# --- Refusals -----------------------------------------------------------------------------------
-
-
-def refused(server: MailServer, times: int) -> None:
-    """Somebody knew the address and not the secret. The inbox's page says so until a mail comes in."""
-    when = timezone.localtime()
-    server.update(
-        push_error=f"Somebody called without the right secret, {times} time{'s' if times > 1 else ''} within an hour, "
-        f"last on {when:%-d %B %H:%M}. If that was your provider, enter the address there anew."
-    )

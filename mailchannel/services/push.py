@@ -11,19 +11,19 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from mailchannel.kernel.decisions import Outcome
-from mailchannel.models import InboundMail, MailServer
+from mailchannel.models import MailServer
 from mailchannel.pipeline.gates.too_large import limit
-from mailchannel.services import alerts, schedule
+from mailchannel.services import schedule, turned_away
 from mailchannel.services.keep import Arrival, Kept, Place, headers_of, keep
 from mailchannel.services.lease import hold
-from mailchannel.services.settle import settle
+from mailchannel.services.settle import end_as_failed, settle
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +68,12 @@ def take(server: MailServer, mails: Sequence[Brought], *, transport: str) -> lis
         raise NotTaken(_why_not(server))
     arrivals = {arrival.key: arrival for arrival in (_arrival(server, mail) for mail in mails)}
     spoilt = {arrival_key(mail): mail.unreadable for mail in mails if mail.unreadable}
-    kept = keep(server, Place(transport), list(arrivals.values()))
-    for each in kept:
-        if why := spoilt.get(each.row.remote_key):
-            _set_aside(each.row, why)
+    # What is no mail ends with being kept: in between, whoever settles could make a ticket of it.
+    with transaction.atomic() if spoilt else nullcontext():
+        kept = keep(server, Place(transport), list(arrivals.values()))
+        for each in kept:
+            if why := spoilt.get(each.row.remote_key):
+                end_as_failed(each.row.pk, "failed.parse", why, {})
     return kept
 
 
@@ -79,8 +81,7 @@ def arrived(server: MailServer) -> None:
     """The first mail shows that everything is set up rightly, also where nobody takes it yet."""
     if server.first_arrival_at is None:
         server.update(first_arrival_at=timezone.now())
-    if server.push_error:
-        server.update(push_error="")
+    turned_away.over(server)
 
 
 def settle_soon(server: MailServer) -> None:
@@ -123,15 +124,3 @@ def _why_not(server: MailServer) -> str:
     if server.status == MailServer.Status.DRAFT:
         return "A mail arrived. Publish this inbox, and it will be processed when it is brought again."
     return "This inbox is paused. Please come again later."
-
-
-def _set_aside(row: InboundMail, why: str) -> None:
-    """A person looks at it; until then it is in nobody's way."""
-    ended = {"outcome": Outcome.FAILED, "reason": "failed.parse", "because": why, "settled_at": timezone.now()}
-    try:
-        with transaction.atomic():
-            if InboundMail.objects.filter(pk=row.pk, outcome=Outcome.RECEIVED).update(**ended):
-                row.refresh_from_db()
-                alerts.mail_failed(row.server, row)
-    except DatabaseError:
-        log.exception("mail %s is kept; it could not be set aside", row.pk)

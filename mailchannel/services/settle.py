@@ -122,7 +122,7 @@ def _read(kept: Kept) -> Read | None:
         return Read(kept.row, kept.raw, parse(kept.raw, size=kept.row.size))
     except Exception as error:
         log.exception("mail %s could not be parsed", kept.row.pk)
-        _end_as_failed(kept.row.pk, "failed.parse", _said(error), {}, error)
+        end_as_failed(kept.row.pk, "failed.parse", _said(error), {}, error)
         return None
 
 
@@ -174,7 +174,7 @@ def _fail(each: Read, error: BaseException) -> Counter[str]:
     """Whatever a mail makes go wrong is its end, with the reason; the others go on."""
     log.error("mail %s could not be settled", each.row.pk, exc_info=error)
     reason = "failed.storage" if isinstance(error, DatabaseError | OSError) else "failed.rule"
-    _end_as_failed(each.row.pk, reason, _said(error), headline(each.mail), error)
+    end_as_failed(each.row.pk, reason, _said(error), headline(each.mail), error)
     return Counter([Outcome.FAILED.value])
 
 
@@ -185,7 +185,7 @@ def _settle_in_child(pk: int, channel: Channel) -> Counter[str]:
         message = f"Mail {pk} could not be settled for a reason that is not the mail's; the worker's log says more."
         raise StorageTrouble(message) from None
     if died:
-        _end_as_failed(pk, "failed.died", f"Reading it ended the process that tried, twice: {died}.", {})
+        end_as_failed(pk, "failed.died", f"Reading it ended the process that tried, twice: {died}.", {})
     return Counter(InboundMail.objects.filter(pk=pk).values_list("outcome", flat=True))
 
 
@@ -195,7 +195,7 @@ def _said(error: BaseException) -> str:
     return text.replace("\0", "\ufffd")[:2000]
 
 
-def _end_as_failed(
+def end_as_failed(
     pk: int, reason: str, because: str, columns: dict[str, str], error: BaseException | None = None
 ) -> None:
     """With a report for whoever has to find out why."""

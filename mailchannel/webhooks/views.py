@@ -21,7 +21,7 @@ from django.views.decorators.debug import sensitive_variables
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import SecretUnreadable
 from mailchannel.pipeline.gates.too_large import limit
-from mailchannel.services import inbox, push
+from mailchannel.services import inbox, push, turned_away
 from mailchannel.services.push import Brought, NotTaken
 from mailchannel.services.spool import PIECE, Spool, in_turn
 from mailchannel.services.vault import connection_settings
@@ -37,7 +37,7 @@ MORE_ROOM: Final = 1_000_000  # bytes
 KNOWN: Final = {door.key: door for door in DOORS}
 
 _COUNTED_FOR: Final = 3_600  # seconds
-_TROUBLE: Final = (DatabaseError, InterfaceError, OSError, MemoryError, SecretUnreadable, Later, NotTaken)
+_TROUBLE: Final = (DatabaseError, InterfaceError, OSError, MemoryError, SecretUnreadable, NotTaken)
 
 
 class Interrupted(Exception):
@@ -51,7 +51,7 @@ def receive(request: HttpRequest, door: str, token: str) -> HttpResponse:
         return _receive(request, door, token)
     except _TROUBLE as error:
         log.warning("mail for an inbox was not taken, it will be brought again: %s", error)
-        said = str(error) if isinstance(error, NotTaken | Later) else "Please come again later."
+        said = str(error) if isinstance(error, NotTaken) else "Please come again later."
         return _answer(503, said)
     except Interrupted:
         return _answer(503, "The request ended early.")
@@ -75,6 +75,8 @@ def _receive(request: HttpRequest, door: str, token: str) -> HttpResponse:
                 mails = _unpacked(server, door, request.META.get("CONTENT_TYPE", ""), spool)
             except Refused as error:
                 return _refused(server, str(error))
+            except Later as error:
+                return _not_taken(server, str(error))
             kept = push.take(server, mails, transport=door) if mails else []
     if kept:
         push.settle_soon(server)
@@ -115,19 +117,29 @@ def _secret(request: HttpRequest) -> str:
 
 
 def _refused(server: MailServer, why: str) -> HttpResponse:
-    """Counted for an hour; said where people look the first time, and again at ten, a hundred, …"""
-    name = f"inbox-refused-{server.pk}"
+    if times := _worth_saying(f"inbox-refused-{server.pk}"):
+        log.warning("somebody called at the inbox of %s, and %s (%d within an hour)", server.name, why, times)
+        turned_away.stranger(server, why, times)
+    answer = _answer(401, "The secret of this inbox, or a signature, is missing or wrong.")
+    answer["WWW-Authenticate"] = 'Basic realm="inbox", charset="UTF-8"'  # Amazon SNS and others wait to be asked
+    return answer
+
+
+def _not_taken(server: MailServer, why: str) -> HttpResponse:
+    if times := _worth_saying(f"inbox-not-taken-{server.pk}"):
+        log.warning("mail for %s was not taken, it will be brought again: %s", server.name, why)
+        turned_away.not_taken(server, why, times)
+    return _answer(503, why)
+
+
+def _worth_saying(name: str) -> int:
+    """Counts it for an hour; how often it was, at the first time, the tenth, the hundredth, …, else 0."""
     cache.add(name, 0, _COUNTED_FOR)
     try:
         times = cache.incr(name)
     except ValueError:  # the hour was over just now
         times = 1
-    if str(times).strip("0") == "1":
-        log.warning("somebody called at the inbox of %s, and %s (%d within an hour)", server.name, why, times)
-        inbox.refused(server, times)
-    answer = _answer(401, "The secret of this inbox, or a signature, is missing or wrong.")
-    answer["WWW-Authenticate"] = 'Basic realm="inbox", charset="UTF-8"'  # Amazon SNS and others wait to be asked
-    return answer
+    return times if str(times).strip("0") == "1" else 0
 
 
 def _no_post(request: HttpRequest) -> HttpResponse:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from mailchannel.admin.inbox_steps import STEPS
 from mailchannel.models import MailServer
-from mailchannel.services import inbox, push
+from mailchannel.services import inbox, push, turned_away
 from mailchannel.services.push import Brought
 from mailchannel.transports.forwarding import DOORS
 from tests.fixtures import NewServer
@@ -172,11 +172,11 @@ def test_a_mailbox_that_is_fetched_has_no_such_page(administrator: Client, new_s
 
 def test_somebody_without_the_secret_is_mentioned(administrator: Client, server: MailServer) -> None:
     press(administrator, server, "open")
-    inbox.refused(server, 10)
+    turned_away.stranger(server, "the secret is missing or wrong", 10)
 
     page = administrator.get(f"{BASE}/{server.pk}/inbox/").content.decode()
 
-    assert "without the right secret, 10 times" in page
+    assert "because the secret is missing or wrong, 10 times" in page
 
 
 @override_settings(PUBLIC_URL="https://testserver")

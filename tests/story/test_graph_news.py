@@ -176,6 +176,11 @@ def test_asking_twice_renews_and_new_settings_ask_anew(
         (second,) = graph_server.subscriptions
         assert second != first
 
+        with override_settings(PUBLIC_URL=doorstep.url.replace("localhost", "127.0.0.1")):
+            calls.ask(server.pk)
+        (third,) = graph_server.subscriptions
+        assert third != second  # at an address we have left nobody hears Graph
+
         graph_server.subscriptions.clear()  # taken back
         calls.ask(server.pk)
         assert len(graph_server.subscriptions) == 1

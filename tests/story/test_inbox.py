@@ -13,12 +13,14 @@ from django_q.models import OrmQ
 from mailchannel import tasks
 from mailchannel.models import FetchRun, InboundMail, MailServer
 from mailchannel.models.secrets import Secrets
-from mailchannel.services import check, drafts, inbox, push, schedule
+from mailchannel.services import check, drafts, inbox, push, schedule, turned_away
+from mailchannel.services.copying import copy
 from mailchannel.services.fetch import fetch
 from mailchannel.services.health import late
 from mailchannel.services.lease import hold
 from mailchannel.services.push import Brought, NotTaken
 from mailchannel.services.readiness import problems
+from mailchannel.services.watching import register
 from tests.contract.test_doors import forwarding
 from tests.fixtures import NewServer
 from tests.letters import letter
@@ -106,10 +108,44 @@ def test_the_settings_being_prepared_know_the_new_secret_too(server: MailServer)
     assert inbox.knows(MailServer.objects.get(), secret)
 
 
+def test_a_copy_has_an_address_and_a_secret_of_its_own(server: MailServer) -> None:
+    first = server.secrets[inbox.SECRET]
+    second = inbox.rotate(server, by=None)
+    server.update(secrets=Secrets({**server.secrets, "api_key": "k"}))
+
+    made = copy(server, by=None)
+    own = inbox.open_up(made, by=None)
+
+    made.refresh_from_db()
+    assert own and made.inbox_token not in ("", server.inbox_token)
+    assert [inbox.knows(made, each) for each in (own, first, second)] == [True, False, False]
+    assert [inbox.knows(server, each) for each in (own, first, second)] == [False, True, True]
+    assert made.secrets["api_key"] == "k"
+
+
+@pytest.mark.parametrize("status", ["paused", "draft"])
+def test_the_address_customers_write_to_leads_to_the_one_that_takes_mail(server: MailServer, status: str) -> None:
+    made = copy(server, by=None)
+    assert inbox.recipient(server.address) == server
+
+    made.update(status="active")
+    server.update(status=status)
+
+    assert inbox.recipient(server.address) == made
+
+
+def test_what_an_inbox_says_of_its_callers_outlives_the_watcher(server: MailServer) -> None:
+    turned_away.stranger(server, "the secret is missing or wrong", 1)
+
+    register.forget()
+
+    server.refresh_from_db()
+    assert "the secret is missing or wrong" in server.push_error
+
+
 # --- Among mailboxes that are fetched -----------------------------------------------------------
 
 
-@pytest.mark.req("S0-39", "S0-40")
 def test_nothing_is_fetched_and_nobody_is_alarmed(server: MailServer) -> None:
     server.update(next_fetch_at=timezone.now() - timezone.timedelta(hours=1))  # type: ignore[attr-defined]
 

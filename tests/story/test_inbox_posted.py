@@ -19,7 +19,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from helpdesk.ports import answers
-from mailchannel.models import InboundMail, MailServer
+from mailchannel.kernel.failpoints import VARIABLE
+from mailchannel.models import Alert, InboundMail, MailServer
 from mailchannel.models.secrets import Secrets
 from mailchannel.services import drafts, inbox, push
 from mailchannel.transports.forwarding import DOORS as NAMES
@@ -31,6 +32,7 @@ from tests.fixtures import NewServer
 from tests.letters import letter
 from tests.running.processes import running
 from tests.servers.certificates import Authority, Pair
+from tests.servers.fixtures import Failpoint
 from tests.servers.loopback import HOST, free_port, wait_until
 from tests.servers.providers import POSTS, SIGNING_KEY, Post, Told, Topic, form, mailgun, postmark, send, signed
 from tests.servers.ways import way
@@ -69,6 +71,12 @@ def the_mail() -> InboundMail:
     return InboundMail.objects.select_related("raw").get()
 
 
+def rung() -> list[tuple[str, bool]]:
+    """What the bell says of mail that was turned away, and whether that is still so."""
+    rows = Alert.objects.filter(kind=Alert.Kind.TURNED_AWAY)
+    return [(alert.text, alert.ended_at is None) for alert in rows]
+
+
 def settled(server: MailServer) -> InboundMail:
     push.settle_server(server.pk)
     return the_mail()
@@ -95,7 +103,10 @@ def test_without_the_secret_nothing_comes_in(
     assert told.headers["WWW-Authenticate"].startswith("Basic ")
     assert not InboundMail.objects.exists()
     server.refresh_from_db()
-    assert "without the right secret" in server.push_error and server.first_arrival_at is None
+    assert "turned away because the secret is missing or wrong, 1 time within" in server.push_error
+    assert "compare what is entered there" in server.push_error
+    assert server.first_arrival_at is None
+    assert rung() == [(server.push_error, True)]
     assert "somebody called at the inbox" in caplog.text
 
 
@@ -116,9 +127,11 @@ def test_refusals_are_counted_and_said_now_and_then(opened: Any, at: Any, caplog
     server.refresh_from_db()
     assert "10 times" in server.push_error
     assert caplog.text.count("somebody called") == 2
+    assert rung() == [(server.push_error, True)]
     assert send(at(server), Post(letter()), secret=secret).status == 200
     server.refresh_from_db()
     assert server.push_error == ""
+    assert [is_open for _, is_open in rung()] == [False]
 
 
 @pytest.mark.parametrize("how", ["basic", "any user", "bearer", "header"])
@@ -370,6 +383,20 @@ def test_what_is_no_mail_is_set_aside_whole_and_nothing_breaks(door: str, bomb: 
     assert InboundMail.objects.count() == 1
 
 
+def test_what_is_no_mail_is_not_settled_as_one_between_being_kept_and_set_aside(
+    opened: Any, at: Any, failpoint: Failpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, secret = opened("postmark")
+    failpoint("keep.committed:1:raise")
+
+    assert send(at(server), BOMBS["a report"], secret=secret).status == 503
+    assert not InboundMail.objects.filter(outcome="received").exists()
+    monkeypatch.delenv(VARIABLE)
+    assert send(at(server), BOMBS["a report"], secret=secret).status == 200
+
+    assert (the_mail().outcome, the_mail().reason) == ("failed", "failed.parse")
+
+
 # --- What providers make of a mail --------------------------------------------------------------
 
 PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"0" * 50).decode()
@@ -405,7 +432,6 @@ def as_message(row: InboundMail) -> Any:
     return message_from_bytes(row.raw.content, policy=policy.default)
 
 
-@pytest.mark.req("S0-36")
 def test_postmark_without_the_raw_mail_is_rebuilt_with_every_attachment(opened: Any, at: Any) -> None:
     server, secret = opened("postmark")
 
@@ -526,6 +552,7 @@ def test_mailguns_signature_is_checked_and_grows_old(
 
     assert send(at(server), mailgun(letter(), **signature), secret=secret).status == status
     assert InboundMail.objects.exists() is (status == 200)
+    assert ["because the signature is" in text for text, _ in rung()] == ([] if status == 200 else [True])
 
 
 @pytest.fixture
@@ -557,11 +584,13 @@ def test_brevos_files_are_fetched_before_the_mail_counts_as_kept(
     post = brevo_mails(letter(subject="one"), letter(subject="two"), files=2)
 
     assert send(at(server), post, secret=secret).status == 503  # the key is missing
+    assert ["Brevo's API key is missing in the settings" in text for text, is_open in rung() if is_open] == [True]
     server.update(secrets=Secrets({**server.secrets, "api_key": "the key"}))
     brevo_api.spoil("/", Answer(500))
     assert send(at(server), post, secret=secret).status == 503
     assert not InboundMail.objects.exists()
     assert send(at(server), post, secret=secret).status == 200
+    assert [is_open for _, is_open in rung()] == [False]
 
     push.settle_server(server.pk)
     assert sorted(Ticket.objects.values_list("title", flat=True)) == ["one", "two"]

@@ -7,7 +7,7 @@ import resource
 import signal
 from typing import Any
 
-from django.core.management import BaseCommand, CommandParser
+from django.core.management import BaseCommand, CommandError, CommandParser
 
 from mailchannel.services.watching.pace import Pace
 from mailchannel.services.watching.watcher import Watcher
@@ -29,6 +29,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, renew: float, **options: Any) -> None:
+        if not renew > 0:
+            raise CommandError("--renew takes the seconds between two questions, such as 120.")
         _allow_many_files()
         asyncio.run(_watch(Pace(renew=renew)))
 

@@ -38,7 +38,7 @@ def ask(server_id: int) -> float:
     server = MailServer.objects.get(pk=server_id)
     if not settings.SERVED_OVER_TLS:
         text = "Microsoft Graph tells of new mail only at addresses that begin with https, and PUBLIC_URL does not."
-        raise LineFailed(Fault(text, permanent=True), unable=True)
+        raise LineFailed(Fault(text, permanent=True))
     try:
         client = _client(server)
         client.open()
@@ -96,7 +96,7 @@ def follow(server_id: int) -> int:
 
 def _asked(server: MailServer, client: GraphClient) -> Subscription:
     known = server.subscription
-    if known.get("for") == str(server.version) and known.get("key"):
+    if known.get("for") == _meant_for(server) and known.get("key"):
         with suppress(Gone):
             return renew(client, known["key"])
     if known.get("key"):
@@ -107,7 +107,7 @@ def _asked(server: MailServer, client: GraphClient) -> Subscription:
 
 def _asked_anew(server: MailServer, client: GraphClient) -> Subscription:
     """Graph calls before it answers, so the words are stored before it is asked."""
-    words = {"token": secrets.token_urlsafe(24), "state": secrets.token_urlsafe(32), "for": str(server.version)}
+    words = {"token": secrets.token_urlsafe(24), "state": secrets.token_urlsafe(32), "for": _meant_for(server)}
     server.update(subscription=Secrets(words))
     folders = sources(server)
     if not folders:
@@ -116,6 +116,11 @@ def _asked_anew(server: MailServer, client: GraphClient) -> Subscription:
     made = subscribe(client, GraphFolders(client).find(folders[0]).key, url, words["state"])
     server.update(subscription=Secrets({**words, "key": made.key}))
     return made
+
+
+def _meant_for(server: MailServer) -> str:
+    """Renewed, a subscription keeps its folder and the address that is called."""
+    return f"{server.version} {settings.PUBLIC_URL}"
 
 
 def _client(server: MailServer) -> GraphClient:

@@ -20,6 +20,7 @@ from mailchannel.services.receive import sources
 from mailchannel.services.schedule import rests
 from mailchannel.services.vault import connection_settings
 from mailchannel.services.ways import reading_way
+from mailchannel.transports.forwarding import Forwarding
 from mailchannel.transports.graph import Graph
 from mailchannel.transports.imap import Imap
 
@@ -72,5 +73,6 @@ def tell(news: Mapping[int, Push]) -> None:
 
 
 def forget() -> None:
-    """Nobody watches any more, or not yet."""
-    MailServer.everything.exclude(push_since=None, push_error="").update(push_since=None, push_error="")
+    """Nobody watches any more, or not yet. Why mail was turned away at an inbox is said whoever watches."""
+    told = MailServer.everything.exclude(push_since=None, push_error="")
+    told.exclude(protocol=Forwarding.key).update(push_since=None, push_error="")
