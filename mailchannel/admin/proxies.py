@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
@@ -49,14 +52,13 @@ class ProxyForm(Form):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.before = proxies.values(self.instance)
+        self.before = copy(self.instance)
         try:
-            self.stored = bool(self.instance.secrets)
+            stored = bool(self.instance.secrets)
         except SecretUnreadable as error:
-            self.stored = True
             self.fields[proxies.PASSWORD] = _password_field(stored=True, remark=str(error))
         else:
-            self.fields[proxies.PASSWORD] = _password_field(stored=self.stored)
+            self.fields[proxies.PASSWORD] = _password_field(stored=stored)
 
     def clean_host(self) -> str:
         return proxies.host(self.cleaned_data["host"])
@@ -67,8 +69,8 @@ class ProxyForm(Form):
         password = typed.get(proxies.PASSWORD) or ""
         for name, text in proxies.problems(typed, password).items():
             self.add_error(name, text)
-        kept = self.stored and typed.get("username") and not password
-        if kept and not self.errors and proxies.moved(self.before, typed):
+        kept = typed.get("username") and not password
+        if kept and not self.errors and proxies.needs_it_again(self.before, typed):
             self.add_error(proxies.PASSWORD, proxies.TYPE_AGAIN)
         return typed
 
@@ -81,6 +83,11 @@ class ProxyAdmin(Base):
     actions = None
     fields = ("name", "kind", "host", "port", "username", "password", "used_by")
     readonly_fields = ("used_by",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Proxy]:
+        """What a form is compared with stays as it is until the form is saved."""
+        rows = super().get_queryset(request)
+        return rows.select_for_update() if request.method == "POST" and connection.in_atomic_block else rows
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": "Proxies", **(extra_context or {})})

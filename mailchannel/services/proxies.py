@@ -58,9 +58,9 @@ def problems(values: Mapping[str, Any], password: str) -> dict[str, str]:
     return found
 
 
-def moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Another proxy or account than before."""
-    return any(before[name] != after[name] for name in ADDRESSING)
+def needs_it_again(stored: Proxy, after: Mapping[str, Any]) -> bool:
+    """Another proxy or account than the stored password was given for."""
+    return _password(stored) != "" and any(getattr(stored, name) != after[name] for name in ADDRESSING)
 
 
 def values(proxy: Proxy) -> dict[str, Any]:
@@ -72,10 +72,14 @@ def values(proxy: Proxy) -> dict[str, Any]:
 def save(proxy: Proxy, password: str | None, *, by: Person | None) -> None:
     """Stores it and writes down what changed; nothing where nothing did. `password` None keeps the one that is stored,
     also one that no key opens. Nobody signs in with a password alone: without a user name there is none.
+
+    Raises ValidationError where a password somebody has stored meanwhile would go somewhere else.
     """
     stored = Proxy.objects.select_for_update().get(pk=proxy.pk) if proxy.pk else None
     if not proxy.username:
         password = ""
+    if stored and password is None and needs_it_again(stored, values(proxy)):
+        raise ValidationError({PASSWORD: TYPE_AGAIN})
     said = audit.differences(PROXY_SPECS, values(stored), values(proxy)) if stored else []
     columns = [spec.name for spec in PROXY_SPECS]
     if password is not None and password != _password(stored):
@@ -95,14 +99,13 @@ def configure(says: Mapping[str, Any], password: str | None, *, by: Person | Non
     Raises ValidationError, whose messages lie under the settings they are about.
     """
     proxy = Proxy.objects.filter(name=says["name"]).first() or Proxy()
-    before = values(proxy) if proxy.pk else {}
+    before = copy(proxy)
     for spec in PROXY_SPECS:
         if spec.name in says:
             setattr(proxy, spec.name, spec.default if says[spec.name] is None else says[spec.name])
     wrong = {} if proxy.host else {"host": "A proxy needs a host."}
     wrong |= problems(values(proxy), password or "")
-    stored = _password(proxy) != ""
-    if before and stored and proxy.username and password is None and moved(before, values(proxy)):
+    if proxy.username and password is None and needs_it_again(before, values(proxy)):
         wrong[PASSWORD] = TYPE_AGAIN
     if wrong:
         raise ValidationError(wrong)

@@ -102,6 +102,19 @@ def test_a_stored_password_never_goes_to_another_proxy(
     assert "new one" not in line
 
 
+@pytest.mark.req("SE-02")
+def test_nor_does_one_that_was_stored_while_somebody_typed(edge: Proxy) -> None:
+    as_it_was = Proxy.objects.get()
+    edge.host = "elsewhere.example"
+    proxies.save(edge, "for elsewhere", by=None)
+
+    with pytest.raises(ValidationError, match="never sent somewhere else"):
+        proxies.save(as_it_was, None, by=None)
+
+    edge.refresh_from_db()
+    assert (edge.host, edge.secrets) == ("elsewhere.example", {"password": "for elsewhere"})
+
+
 def test_without_a_user_name_no_password_stays_behind(administrator: Client, edge: Proxy) -> None:
     change(administrator, edge, username="")
 
