@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, connections
 
+from mailchannel import tasks
 from mailchannel.models import FetchRun, InboundMail, MailServer
 from mailchannel.models.secrets import Secrets
+from mailchannel.services.push import accept
+from mailchannel.services.watching import fetching
+from mailchannel.services.watching.alone import Post
 from tests.fixtures import NewServer
 from tests.letters import letter
 from tests.running.processes import Running, running
@@ -322,6 +330,33 @@ def test_a_server_that_announces_mail_it_does_not_have_does_not_keep_us_busy(
         assert 2 <= runs <= 6
 
 
+def test_mail_that_ended_a_process_is_settled_by_the_next_tick(dovecot: Mailbox, new_server: NewServer) -> None:
+    """The watcher's threads leave it alone; nothing else has to happen for a worker to find it."""
+    server = new_server(dovecot)
+    suspect = accept(server, letter(subject="dangerous"), transport="imap").row
+    InboundMail.objects.filter(pk=suspect.pk).update(attempts=1)
+    dovecot.deliver(letter(subject="harmless"))
+
+    def fetched() -> int:
+        try:
+            return fetching.run(server.pk)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(fetched).result(60) == 1
+    assert subjects() == ["harmless"]
+
+    tasks.tick()
+    assert subjects() == ["dangerous", "harmless"]
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan"])
+def test_asking_all_the_time_is_refused(seconds: str) -> None:
+    with pytest.raises(CommandError, match="such as 120"):
+        call_command("watch_mail", f"--renew={seconds}")
+
+
 def test_the_folder_is_only_looked_at(new_server: NewServer, watch: Watch) -> None:
     with IdleServer() as idle:
         server = server_for(idle, new_server)
@@ -334,3 +369,20 @@ def test_the_folder_is_only_looked_at(new_server: NewServer, watch: Watch) -> No
 
 def server_for(idle: IdleServer, new_server: NewServer, **columns: object) -> MailServer:
     return new_server(connection=idle.settings, secrets=Secrets(password="hunter2-secret"), **columns)
+
+
+def test_a_disk_without_locks_keeps_nobody_from_watching(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def flock(file: object, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    if connection.vendor != "sqlite":
+        pytest.skip("other databases have locks of their own")
+    monkeypatch.setattr("fcntl.flock", flock)
+    post = Post()
+
+    assert post.take()
+    assert post.take()
+    post.leave()
+    assert caplog.text.count("see to it that one watcher runs") == 1

@@ -6,12 +6,14 @@ Two would do no harm, so what cannot be locked is not locked.
 from __future__ import annotations
 
 import fcntl
+import logging
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connection, connections
 
+log = logging.getLogger(__name__)
 #: Names the lock in PostgreSQL, where locks are numbers: "mail" and "idle".
 NUMBER = (0x6D61696C, 0x69646C65)
 
@@ -44,6 +46,8 @@ class Post:
             except BlockingIOError:
                 file.close()
                 return False
+            except OSError as error:
+                log.warning("%s cannot be locked (%s): see to it that one watcher runs", file.name, error)
             self._file = file
         return True
 
