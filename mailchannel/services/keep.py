@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -87,6 +87,14 @@ def rewrites(transport: str) -> bool:
     return transport in TRANSPORTS and getattr(TRANSPORTS[transport], "rewrites", False)
 
 
+def ledger(server: MailServer, folders: Collection[str]) -> QuerySet[InboundMail]:
+    """What this mail server has taken in, and what others have from these very folders of the same account."""
+    lying = [folder for folder in folders if folder]  # what is brought lies in none
+    others = of_same_account(server) - {server.live.pk} if lying else ()
+    shared = Q(server__in=others, folder__in=lying) if others else Q()
+    return InboundMail.objects.filter(Q(server=server.live) | shared)
+
+
 def headers_of(raw: bytes) -> bytes:
     """The header block with the blank line that ends it."""
     ends = [at + len(end) for end in (b"\n\r\n", b"\n\n") if (at := raw.find(end)) >= 0]
@@ -95,11 +103,12 @@ def headers_of(raw: bytes) -> bytes:
 
 @transaction.atomic
 def _insert(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[Kept]:
-    new = _unknown(server, place, arrivals)
+    known_there = ledger(server, {place.folder})
+    new = _unknown(known_there, place, arrivals)
     names = [
         name(a.raw, acceptance=server.acceptance, headers_only=a.headers_only, transport=place.transport) for a in new
     ]
-    known = _Known(_ledger(server, place), place, new, names)
+    known = _Known(known_there, place, new, names)
     rows: list[InboundMail] = []
     for arrival, named in zip(new, names, strict=True):
         again = known.put_back(arrival, named)
@@ -171,9 +180,9 @@ class _Known:
 
 
 def _named_so(ledger: QuerySet[InboundMail], place: Place, arrivals: Sequence[Arrival]) -> QuerySet[InboundMail]:
-    """Rows that have these very keys."""
+    """Rows that have these very keys, in no order: it would lead the database through all mails there ever were."""
     keys = [arrival.key for arrival in arrivals]
-    return ledger.filter(folder=place.folder, epoch=place.epoch, remote_key__in=keys)
+    return ledger.filter(folder=place.folder, epoch=place.epoch, remote_key__in=keys).order_by()
 
 
 def _other_names(place: Place, arrival: Arrival, named: str) -> tuple[str, ...]:
@@ -220,15 +229,8 @@ def judged_anew(row: InboundMail, what: str) -> dict[str, Any]:
     }
 
 
-def _ledger(server: MailServer, place: Place) -> QuerySet[InboundMail]:
-    """What this mail server has taken in, and what others have from the same folder of the same account."""
-    others = of_same_account(server) - {server.pk} if place.folder else ()
-    shared = Q(server__in=others, folder=place.folder) if others else Q()
-    return InboundMail.objects.filter(Q(server=server) | shared)
-
-
-def _unknown(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> list[Arrival]:
-    known = _named_so(_ledger(server, place), place, arrivals).filter(retry_at=None)
+def _unknown(ledger: QuerySet[InboundMail], place: Place, arrivals: Sequence[Arrival]) -> list[Arrival]:
+    known = _named_so(ledger, place, arrivals).filter(retry_at=None)
     keys = set(known.values_list("remote_key", flat=True))
     return [arrival for arrival in arrivals if arrival.key not in keys]
 

@@ -100,7 +100,9 @@ class Fetch:
             skipped = set(older[:-OLDER_LOGGED])
             keys = [key for key in keys if key not in skipped]
         shared = InboundMail.objects.filter(server__in=of_same_account(self.server), folder=folder, epoch=epoch)
-        known = dict(shared.filter(retry_at=None).values_list("remote_key", "remote"))
+        if len(keys) <= LISTED_AT_ONCE:  # the folder may be nearly empty and its past long
+            shared = shared.filter(remote_key__in=keys)
+        known = dict(shared.filter(retry_at=None).order_by().values_list("remote_key", "remote"))
         self._file_again(folder, epoch, [key for key in keys if known.get(key) == InboundMail.Remote.MOVED])
         return [key for key in keys if key not in known]
 

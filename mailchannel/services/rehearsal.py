@@ -19,6 +19,7 @@ from mailchannel.services.audit import Person
 from mailchannel.services.config import freeze
 from mailchannel.services.connecting import opened
 from mailchannel.services.receive import batches, headers_suffice, sources
+from mailchannel.services.same_mailbox import of_same_account
 from mailchannel.services.trying import Sample, Tried, World, parsed
 from mailchannel.transports import Listed, MessageRef, Transport, TransportError
 
@@ -127,10 +128,11 @@ def _newest(server: MailServer, box: Transport, last: int, trial: Trial) -> dict
 
 def _ledger(server: MailServer, chosen: dict[str, list[Listed]]) -> dict[MessageRef, InboundMail]:
     """Those of the mails that were received already, such as mail that is left in its place."""
+    readers = of_same_account(server)
     found: dict[MessageRef, InboundMail] = {}
     for folder, listed in chosen.items():
         epoch, keys = listed[0].ref.epoch, [each.ref.key for each in listed]
-        rows = InboundMail.objects.filter(server=server.live, folder=folder, epoch=epoch, remote_key__in=keys)
+        rows = InboundMail.objects.filter(server__in=readers, folder=folder, epoch=epoch, remote_key__in=keys)
         found |= {MessageRef(folder, row.remote_key, epoch): row for row in rows}
     return found
 

@@ -57,7 +57,7 @@ def of_same_account(server: MailServer) -> frozenset[int]:
     the others takes in again.
     """
     own = account(server)
-    found = _of_user(own[1]).only("connection") if own else ()
+    found = _of_user(own[1]).only("protocol", "address", "connection") if own else ()
     return frozenset({server.live.pk or 0, *(other.pk for other in found if account(other) == own)})
 
 

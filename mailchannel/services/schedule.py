@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -15,16 +15,17 @@ from django_q.tasks import async_task
 from mailchannel.models import MailServer
 from mailchannel.transports import TRANSPORTS
 
-TICK = "tick"
-EVERY_MINUTE = {"func": "mailchannel.tasks.tick", "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1}
-RETENTION = "retention"
-EVERY_DAY = {"func": "mailchannel.tasks.remove_raw_mails", "schedule_type": Schedule.DAILY, "repeats": -1}
+SCHEDULES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "tick": {"func": "mailchannel.tasks.tick", "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},
+    "forecast": {"func": "mailchannel.tasks.remind_of_ends", "schedule_type": Schedule.HOURLY, "repeats": -1},
+    "retention": {"func": "mailchannel.tasks.remove_raw_mails", "schedule_type": Schedule.DAILY, "repeats": -1},
+}
 
 
 def ensure_schedule() -> None:
     """Exactly one schedule of each kind, however often we start; the first tick runs at once."""
-    _ensure(TICK, EVERY_MINUTE)
-    _ensure(RETENTION, EVERY_DAY)
+    for name, what in SCHEDULES.items():
+        _ensure(name, what)
     async_task("mailchannel.tasks.tick")
 
 

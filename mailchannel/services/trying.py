@@ -17,7 +17,7 @@ from mailchannel.models import InboundMail, MailServer
 from mailchannel.pipeline.decide import REPORTED, decide
 from mailchannel.services.apply import Read, because_of, headline
 from mailchannel.services.facts import Question, gather
-from mailchannel.services.keep import name
+from mailchannel.services.keep import ledger, name
 from mailchannel.services.preview import Preview, preview
 from mailchannel.services.reading import parse
 from mailchannel.services.repeats import Said
@@ -102,7 +102,7 @@ class World:
         """
         accept, way_in = self.channel.acceptance, self.server.protocol
         names = [name(s.raw, acceptance=accept, headers_only=s.headers_only, transport=way_in) for s in samples]
-        firsts = InboundMail.objects.filter(server=self.server.live, duplicate_of=None, retry_at=None)
+        firsts = ledger(self.server, {s.folder for s in samples}).filter(duplicate_of=None, retry_at=None)
         stored = {row.identity: row for row in firsts.filter(identity__in=names).exclude(pk__in=self.supposed.unseen)}
         return [self._row(s, named, stored.get(named)) for s, named in zip(samples, names, strict=True)]
 

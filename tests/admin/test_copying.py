@@ -14,7 +14,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from mailchannel.models import Alert, MailServer
+from mailchannel.models import Alert, MailServer, SignIn
+from mailchannel.models.secrets import Secrets
 from mailchannel.services import alerts, drafts
 from mailchannel.services.copying import free_name
 from mailchannel.services.lint import lint
@@ -78,6 +79,8 @@ def test_every_setting_is_copied_and_nothing_of_the_past(administrator: Client, 
     published.update(
         acceptance={"blocked_senders": ["spam@example.com"]}, skip_times=["02:00-04:00"], failures=2, last_error="No.",
         last_success_at=timezone.now(), debug_until=timezone.now(), test_findings=[{"text": "x"}],
+        inbox_token="k" * 24, first_arrival_at=timezone.now(), push_since=timezone.now(), push_error="Not now.",
+        subscription=Secrets(id="s"),
     )  # fmt: skip
     alerts.ring(published, Alert.Kind.UNREACHABLE, "It does not answer.")
 
@@ -89,12 +92,31 @@ def test_every_setting_is_copied_and_nothing_of_the_past(administrator: Client, 
     assert after["connection"] == {**before["connection"], "sync_start": None}
     assert made.secrets == published.secrets
     fresh = MailServer()
-    untouched = ("status", "version", "published_at", "offer_id", "failures", "last_error", "last_success_at", "debug_until",
-                 "test_findings", "next_fetch_at", "lease_owner", "draft_of_id")  # fmt: skip
+    chosen = {"id", "reached", *drafts.COLUMNS}
+    untouched = {field.attname for field in MailServer._meta.concrete_fields} - chosen
     assert {name: getattr(made, name) for name in untouched} == {name: getattr(fresh, name) for name in untouched}
     assert not made.versions.exists()
     assert not made.inbound.exists()
     assert not Alert.objects.filter(server=made).exists()
+
+
+def test_somebody_has_to_sign_in_for_the_copy_and_the_review_says_so(
+    administrator: Client, published: MailServer
+) -> None:
+    """A refresh token is used once: a copy that used it, too, would end the sign-in of the original."""
+    application = {"client_id": "helpdesk", "token_url": "https://sign.example.com/token"}
+    kept = {"password": "pass", "oauth.client_secret": "c", "sending-oauth.client_secret": "s"}
+    pasted = {"oauth.refresh_token": "once", "sending-oauth.refresh_token": "once too"}
+    published.update(auth="oauth", oauth=application, sending_oauth=application, secrets=Secrets({**kept, **pasted}))
+    SignIn.objects.create(server=published, state=SignIn.State.CONNECTED, tokens=Secrets(refresh="lasting"))
+
+    made = make_copy(administrator, published)
+
+    assert (made.oauth, made.sending_oauth, dict(made.secrets)) == (application, application, kept)
+    assert not made.sign_ins.exists()
+    assert dict(published.sign_ins.get().tokens) == {"refresh": "lasting"}
+    review = page(administrator, f"{BASE}/{made.pk}/review/")
+    assert "Nobody has signed in at sign.example.com: no mail is read until somebody does." in review
 
 
 def test_a_change_in_the_copy_does_not_reach_back(

@@ -17,7 +17,7 @@ from mailchannel.services import after, check, mailbox_folders
 from mailchannel.services.doctor.folders import ODD_SOURCES
 from mailchannel.services.mailbox_folders import Listing
 from mailchannel.services.readiness import problems
-from mailchannel.transports import TRANSPORTS, Folder
+from mailchannel.transports import Folder
 from tests.admin.conftest import BASE
 from tests.admin.typing import typed_folders
 from tests.letters import letter
@@ -204,8 +204,6 @@ def test_a_server_that_cannot_delete_is_told_of_where_deleting_is_chosen(
 
 @pytest.mark.req("S4-09", "S4-34")
 def test_a_mailbox_without_folders_can_be_emptied_or_left(administrator: Client, draft: MailServer) -> None:
-    if "pop3" not in TRANSPORTS:
-        pytest.skip("no such transport here")
     draft.update(protocol="pop3", after={"processed": "move", "ignored": "mark_read"})
 
     page = administrator.get(f"{BASE}/{draft.pk}/folders/").content.decode()

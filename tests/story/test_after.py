@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from mailchannel.admin.promise import promises
 from mailchannel.kernel.types import ParsedMail
 from mailchannel.models import FetchRun, InboundMail, MailServer, RawMail
-from mailchannel.services import after, back_to_inbox, debug, fail_folder, judge_again, readiness
+from mailchannel.services import after, back_to_inbox, debug, fail_folder, judge_again, readiness, receive
 from mailchannel.services import settle as settling
 from mailchannel.services.after import Action
 from mailchannel.services.connecting import opened
@@ -54,7 +54,7 @@ def read(mailbox: Mailbox) -> list[bool]:
 # --- Each end, each action -----------------------------------------------------------------------
 
 
-@pytest.mark.req("S0-22", "S0-23", "S0-24", "S3-02")
+@pytest.mark.req("S0-22", "S0-23", "S3-02")
 def test_without_a_choice_mail_is_moved_where_a_folder_is_set_and_else_left(
     dovecot: Mailbox, new_server: NewServer
 ) -> None:
@@ -110,6 +110,20 @@ def test_what_is_left_or_marked_is_done_with_once(dovecot: Mailbox, new_server: 
 
     assert (report.fetched, report.error, read(dovecot)) == (0, "", [False])
     assert Ticket.objects.count() == 1
+
+
+@pytest.mark.parametrize("at_once", [2, 500])
+def test_what_is_left_is_known_in_a_full_folder_as_in_an_empty_one(
+    dovecot: Mailbox, new_server: NewServer, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(receive, "LISTED_AT_ONCE", at_once)
+    server = new_server(dovecot, after={"processed": "leave"})
+    dovecot.deliver_all([letter(subject=f"mail {number}") for number in range(3)])
+    fetch(server)
+    dovecot.deliver(letter(subject="new"))
+
+    assert [fetch(server).fetched for _ in range(2)] == [1, 0]
+    assert Ticket.objects.count() == 4
 
 
 def test_a_change_counts_for_mail_that_comes_in_later(dovecot: Mailbox, new_server: NewServer) -> None:
@@ -304,7 +318,6 @@ def test_a_copy_goes_where_its_first_copy_went(
     assert sorted(read(dovecot)) == [False, False, True, True]
 
 
-@pytest.mark.req("S4-32")
 def test_deleted_mail_can_be_accepted_from_our_copy(dovecot: Mailbox, new_server: NewServer, agent: User) -> None:
     server = new_server(dovecot, after={"ignored": "delete"})
     dovecot.deliver(automatic(body="I am a person after all"))

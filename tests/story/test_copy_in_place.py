@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from mailchannel.models import FolderMapping, InboundMail, MailServer
 from mailchannel.services import back_to_inbox, publish
@@ -18,6 +19,8 @@ from mailchannel.services.copying import copy
 from mailchannel.services.fetch import fetch
 from mailchannel.services.mailbox_counts import count
 from mailchannel.services.push import accept
+from mailchannel.services.rehearsal import rehearse
+from mailchannel.services.same_mailbox import of_same_account
 from mailchannel.services.settle import settle
 from tests.fixtures import NewServer
 from tests.letters import letter
@@ -134,6 +137,25 @@ def test_the_count_of_mails_knows_what_the_original_took_in(dovecot: Mailbox, or
     assert (folder.total, folder.known) == (2, 1)
 
 
+@pytest.mark.parametrize("anew", [False, True], ids=["by its key", "by what it says"])
+def test_a_dry_run_of_the_copy_knows_what_the_original_took_in(
+    dovecot: Mailbox, original: MailServer, *, anew: bool
+) -> None:
+    dovecot.deliver(letter(subject="one"))
+    fetch(original)
+    dovecot.deliver(letter(subject="two"))
+    if anew:
+        dovecot.forget_uids()
+    made = copy(original, by=None)
+
+    rows = [row.after for row in rehearse(made, ignore_start=True).rows]
+
+    assert [(row.subject, row.known_as is None, row.outcome) for row in rows] == [
+        ("one", anew, "duplicate" if anew else "opened"),
+        ("two", True, "opened"),
+    ]
+
+
 def test_the_same_mail_in_another_folder_or_handed_over_is_a_mail_of_its_own(
     dovecot: Mailbox, original: MailServer
 ) -> None:
@@ -190,3 +212,18 @@ def test_a_long_past_of_the_original_costs_no_more_queries(dovecot: Mailbox, ori
         count(made)
 
     assert len(together) == len(alone)
+
+
+@pytest.mark.parametrize("protocol", ["imap", "graph"])
+def test_who_else_reads_the_mailbox_is_one_query(
+    original: MailServer, protocol: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """It is asked at every fetch, and for every batch of mails."""
+    others = [copy(original, by=None) for _ in range(3)]
+    MailServer.objects.update(protocol=protocol)
+    asked = MailServer.objects.get(pk=original.pk)
+
+    with django_assert_num_queries(1):
+        found = of_same_account(asked)
+
+    assert found == {original.pk, *(each.pk for each in others)}

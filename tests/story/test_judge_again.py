@@ -264,7 +264,7 @@ def put_back_and_never_seen_again(row: InboundMail) -> InboundMail:
     return InboundMail.objects.select_related("server").get(pk=row.pk)
 
 
-@pytest.mark.req("S4-32", "S4-38")
+@pytest.mark.req("S4-32")
 def test_a_mail_that_never_came_back_from_the_inbox_is_judged_from_our_copy(
     server: MailServer, receive: Receive, agent: User
 ) -> None:

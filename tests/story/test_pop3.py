@@ -57,7 +57,6 @@ def remotes() -> list[str]:
     return list(InboundMail.objects.order_by("pk").values_list("remote", flat=True))
 
 
-@pytest.mark.req("S4-02", "S0-01")
 def test_a_mail_becomes_a_ticket_and_stays_on_the_server(mailbox: Pop3Mailbox, make: Make) -> None:
     server = make(mailbox)
     mailbox.deliver(letter(subject="Printer on fire"))

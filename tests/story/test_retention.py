@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Schedule
 from pytest_django import Settings
 
@@ -177,7 +178,7 @@ def test_large_mails_go_one_by_one(receive: Receive, monkeypatch: pytest.MonkeyP
     for _ in range(2):
         receive(letter())
 
-    assert retention._remove_some(_later(), 30) == 1
+    assert len(retention._remove_some(_later(), 30, after=0)) == 1
     assert retention.remove_old(_later()) == 1
 
 
@@ -198,8 +199,13 @@ def test_it_is_scheduled_once_a_day_however_often_we_start(db: None) -> None:
         ensure_schedule()
 
     kinds = dict(Schedule.objects.values_list("func", "schedule_type"))
-    assert kinds == {"mailchannel.tasks.tick": Schedule.MINUTES, "mailchannel.tasks.remove_raw_mails": Schedule.DAILY}
-    assert Schedule.objects.count() == 2
+    assert kinds == {
+        "mailchannel.tasks.tick": Schedule.MINUTES,
+        "mailchannel.tasks.remind_of_ends": Schedule.HOURLY,
+        "mailchannel.tasks.remove_raw_mails": Schedule.DAILY,
+    }
+    assert all(callable(import_string(each)) for each in kinds)
+    assert Schedule.objects.count() == 3
 
 
 # --- What needs the original says that it is gone -----------------------------------------------

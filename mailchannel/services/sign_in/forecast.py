@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 
-from cryptography import x509
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -17,7 +15,7 @@ from mailchannel.compose.alert import Words
 from mailchannel.models import Alert, MailServer, OutboundMail, SignIn
 from mailchannel.models.secrets import SecretUnreadable
 from mailchannel.network.way import SignInFailed
-from mailchannel.services import alerts
+from mailchannel.services import alerts, authorities
 from mailchannel.services.sign_in import rows
 from mailchannel.services.sign_in.application import Application, by_token
 from mailchannel.services.sign_in.specs import MICROSOFT, day
@@ -28,7 +26,6 @@ STEPS = (30, 7, 1, 0)
 #: Days after which a refresh token nobody has used is void.
 IDLE = {"Microsoft": 90, "Google": 180}
 CAUSE = "forecast"
-PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.S)
 _PASSWORD = MailServer.Auth.PASSWORD
 #: Mail servers that know of anything that ends: a thousand with nothing but a password cost one query.
 _HAS_ENDS = ~Q(auth=_PASSWORD) | ~Q(sending_auth=_PASSWORD) | ~Q(authorities="")
@@ -72,7 +69,9 @@ def ends_of_sign_in(server: MailServer, purpose: SignIn.Purpose, now: datetime |
 
 def ends_of_certificates(server: MailServer, now: datetime | None = None) -> list[End]:
     """Of those trusted besides the usual ones."""
-    return _counted((end for pem in PEM.findall(server.authorities) for end in _of_certificate(pem)), now)
+    todo = "Get the new one and enter it."
+    held = authorities.held(server.authorities)
+    return _counted([("trusted certificate", each.ends.date(), todo) for each in held], now)
 
 
 def remind(now: datetime | None = None) -> int:
@@ -129,11 +128,3 @@ def _of_sign_in(server: MailServer, purpose: SignIn.Purpose) -> Iterator[tuple[s
     if idle and row and row.state == SignIn.State.CONNECTED and not application.by_itself and row.renewed_at:
         on = timezone.localdate(row.renewed_at + timedelta(days=idle))
         yield "unused sign-in", on, "Every fetch puts this off; sign in again if nothing is fetched."
-
-
-def _of_certificate(pem: str) -> Iterator[tuple[str, date, str]]:
-    try:
-        certificate = x509.load_pem_x509_certificate(pem.encode())
-    except ValueError:
-        return
-    yield "trusted certificate", certificate.not_valid_after_utc.date(), "Get the new one and enter it."
