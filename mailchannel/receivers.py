@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mailchannel.services import desk
-from mailchannel.services.outbox import queue_reply
+from mailchannel.services.queueing import queue_reply
 from tickets.api import AgentReply, agent_replied, hooks
 
 

@@ -24,7 +24,7 @@ from mailchannel.models import Alert, InboundMail, MailServer, OutboundMail
 from mailchannel.services import alert_settings, audit, trouble
 from mailchannel.services.config import own_addresses
 from mailchannel.services.notices import MOST_ALERTS, alerts_within_an_hour, mail_page, team_addresses
-from mailchannel.services.outbox import queue
+from mailchannel.services.queueing import queue
 
 Kind = Alert.Kind
 #: Causes of mails to the team, in the outbox; the number of the alert or of the mail server follows.

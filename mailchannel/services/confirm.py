@@ -22,7 +22,7 @@ from mailchannel.pipeline.gates.authentication import authenticated
 from mailchannel.services.config import own_addresses
 from mailchannel.services.leaving import can_send
 from mailchannel.services.notices import Occasion, letter_about, over_limit
-from mailchannel.services.outbox import queue
+from mailchannel.services.queueing import queue
 from tickets.api import Written
 
 CAUSE: Final = "opened"

@@ -33,7 +33,7 @@ from mailchannel.pipeline.files import Dropped, dropped
 from mailchannel.pipeline.gates.authentication import authenticated
 from mailchannel.services.config import own_addresses
 from mailchannel.services.leaving import can_send
-from mailchannel.services.outbox import queue
+from mailchannel.services.queueing import queue
 from tickets.api import Written, signature
 
 Kind = OutboundMail.Kind

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from mailchannel.models import MailServer, OutboundMail
 from mailchannel.services import alert_settings
-from mailchannel.services.outbox import queue_reply
+from mailchannel.services.queueing import queue_reply
 from tests.admin.conftest import BASE
 from tests.fixtures import NewServer, Receive
 from tests.letters import letter
