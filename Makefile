@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 PORT ?= 8000
-WORKERS_FOR_TESTS ?= 2
+WORKERS_FOR_TESTS ?= 3
 DEMO_OPTIONS ?=
 
 BIN := .venv/bin

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import smtplib
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -27,7 +26,7 @@ from mailchannel.smtp_in.listener import Listening, listening
 from mailchannel.smtp_in.places import Place
 from tests.fixtures import NewServer
 from tests.letters import letter
-from tests.running.processes import ROOT, running
+from tests.running.processes import forked, running
 from tests.servers.fixtures import Failpoint
 from tests.servers.loopback import HOST, free_port, greets, wait_until
 from tests.servers.providers import POSTS, REBUILDING, send
@@ -89,16 +88,9 @@ def by_wire(kind: type[smtplib.SMTP], host: str, port: int, server: MailServer) 
 
 def by_pipe(server: MailServer, environment: dict[str, str], failpoint: str = "") -> Callable[[bytes], Said]:
     def bring(raw: bytes) -> Said:
-        done = subprocess.run(
-            [sys.executable, "manage.py", "receive_mail", "--server", server.name, "-"],
-            cwd=ROOT,
-            env={**environment, VARIABLE: failpoint} if failpoint else environment,
-            input=raw,
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
-        return {0: "kept", 75: "later", 69: "never"}[done.returncode]  # type: ignore[return-value]
+        whole = {**environment, VARIABLE: failpoint} if failpoint else environment
+        code = forked("receive_mail", "--server", server.name, "-", env=whole, stdin=raw, timeout=120)
+        return {0: "kept", 75: "later", 69: "never"}[code]  # type: ignore[return-value]
 
     return bring
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
+
+from django.core.management import execute_from_command_line
+from django.db import connections
+
+from mailchannel.kernel import failpoints
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,6 +32,47 @@ def environment(var: Path, **changes: str) -> dict[str, str]:
 def manage(*arguments: str, env: Mapping[str, str], timeout: float = 60) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=timeout)
+
+
+def forked(*arguments: str, env: Mapping[str, str], stdin: bytes = b"", timeout: float = 60) -> int:
+    """As `manage`, in a process forked off this one: it dies as any other, and need not load everything first. Its exit
+    status, negative for a signal. For tests with transactions of their own.
+    """
+    connections.close_all()  # a line to a database is nothing two processes can share
+    given = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, in both of the processes
+    given.write(stdin)
+    given.seek(0)
+    child = os.fork()
+    if child == 0:
+        _become(["manage.py", *arguments], env, given.fileno())
+    given.close()
+    late = threading.Timer(timeout, os.kill, (child, signal.SIGKILL))
+    late.start()
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    late.cancel()
+    return status
+
+
+def _become(command: list[str], env: Mapping[str, str], stdin: int) -> NoReturn:
+    """Never returns into the test, of which this is a copy."""
+    code = 1
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        for here, there in ((stdin, 0), (nothing, 1), (nothing, 2)):
+            os.dup2(here, there)
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+        sys.stdout = sys.stderr = open(1, "w", closefd=False)  # noqa: SIM115
+        os.environ.clear()
+        os.environ.update(env)
+        failpoints._reached.clear()
+        execute_from_command_line(command)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    finally:
+        os._exit(code)
 
 
 @dataclass

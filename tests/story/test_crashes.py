@@ -21,6 +21,7 @@ from mailchannel.services.fetch import fetch
 from mailchannel.services.push import accept
 from tests.fixtures import NewServer
 from tests.letters import letter
+from tests.running.processes import forked
 from tests.servers.fixtures import Failpoint
 from tests.servers.mailbox import Mailbox
 from tickets.models import Ticket
@@ -35,15 +36,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.dovecot, pyte
 
 def fetch_in_a_process(environment: dict[str, str], failpoint: str = "") -> int:
     """Its exit status; -9 when it was killed."""
-    done = subprocess.run(
-        [sys.executable, "manage.py", "fetch_mail", "--wait", "20"],
-        cwd=ROOT,
-        env={**environment, VARIABLE: failpoint} if failpoint else environment,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    return done.returncode
+    return forked("fetch_mail", "--wait", "20", env={**environment, VARIABLE: failpoint} if failpoint else environment)
 
 
 def check_exactly_once(mailbox: Mailbox, foreign: str, subjects: set[str]) -> None:
