@@ -138,6 +138,13 @@ class EwsClient:
             mails = (key_of(each) for each in found if said(each, "IsDraft") != "true")
             return list(dict.fromkeys(mails))  # what arrives while pages are turned makes others appear twice
 
+    def count(self, folder: EwsFolder) -> int | None:
+        """Drafts among them. None: Exchange does not say."""
+        with _naming(folder):
+            found = ews_services.get_folders(self._visitor, [FolderId(id=folder.key)], ("total_count",))
+            totals = [said(raised(each), "TotalCount") for each in found]
+        return next((int(total) for total in totals if total.isdecimal()), None)
+
     def describe(self, keys: Sequence[str]) -> Iterator[EwsListed]:
         for key, item in self._there(keys, ("size", "datetime_received", "is_read")):
             received, size = said(item, "DateTimeReceived"), said(item, "Size")

@@ -73,7 +73,7 @@ class _GetFolder(_AsItCame, GetFolder):  # type: ignore[misc]
 
 class _FindFolder(_AsItCame, FindFolder):  # type: ignore[misc]
     def below(self, folder: FolderId) -> Answers:
-        fields = [FieldPath(field=Folder.get_field_by_fieldname(name)) for name in FOLDER_FIELDS]
+        fields = _folder_fields(FOLDER_FIELDS)
         how = {"additional_fields": fields, "restriction": None, "shape": ID_ONLY, "depth": DEEP, "offset": 0}
         found: Answers = self._paged_call(
             payload_func=self.get_payload, max_items=None, folders=[folder], page_size=self.page_size, **how
@@ -131,9 +131,10 @@ class _ReceivedSince:
         return restriction
 
 
-def get_folders(visitor: Any, folders: Sequence[FolderId]) -> Answers:
+def get_folders(visitor: Any, folders: Sequence[FolderId], fields: Sequence[str] = ()) -> Answers:
     """One answer for each."""
-    found: Answers = _GetFolder(account=visitor).call(folders=folders, additional_fields=None, shape=ID_ONLY)
+    wanted = _folder_fields(fields) or None
+    found: Answers = _GetFolder(account=visitor).call(folders=folders, additional_fields=wanted, shape=ID_ONLY)
     return found
 
 
@@ -230,6 +231,10 @@ def key_of(element: Any, name: str = "ItemId", part: str = "Id") -> str:
 
 def _fields(names: Sequence[str]) -> list[FieldPath]:
     return [FieldPath(field=Message.get_field_by_fieldname(name)) for name in names]
+
+
+def _folder_fields(names: Sequence[str]) -> list[FieldPath]:
+    return [FieldPath(field=Folder.get_field_by_fieldname(name)) for name in names]
 
 
 def _ids(keys: Sequence[str]) -> list[ItemId]:

@@ -9,7 +9,7 @@ from time import monotonic
 from mailchannel.network.sights import Surveyed
 from mailchannel.services.check import Candidate, Finding, Level, hurried, within
 from mailchannel.services.doctor.findings import Report
-from mailchannel.services.doctor.folders import named
+from mailchannel.services.doctor.folders import lying, named
 from mailchannel.services.doctor.reading import opened
 from mailchannel.transports import Folder, Transport, TransportError
 
@@ -70,6 +70,6 @@ def _count(box: Transport, listing: Listing) -> None:
             return
         try:
             box.epoch(folder.name, readonly=True)
-            listing.mails[folder.name] = len(box.keys(folder.name))
+            listing.mails[folder.name] = lying(box, folder.name)
         except TransportError:
             continue  # listed, but not for us to open

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
 from django.utils import timezone
 
 from mailchannel.kernel.channel import Channel
 from mailchannel.models import FolderMapping, InboundMail, MailServer
 from mailchannel.pipeline.gates.too_large import limit
-from mailchannel.services import fail_folder, reused_names
+from mailchannel.services import fail_folder, older_mail, reused_names
 from mailchannel.services.config import freeze
 from mailchannel.services.debug import Notebook
 from mailchannel.services.filing import Filing
@@ -19,16 +20,17 @@ from mailchannel.services.keep import Arrival, Place, keep
 from mailchannel.services.lease import Lease
 from mailchannel.services.same_mailbox import of_same_account
 from mailchannel.services.settle import settle_kept
-from mailchannel.transports import TRANSPORTS, Listed, MessageRef, Transport
+from mailchannel.transports import TRANSPORTS, Fetched, Listed, MessageRef, Transport
 
 BATCH_MAILS = 50
 BATCH_BYTES = 8_000_000
 LISTED_AT_ONCE = 500
 INBOX = "INBOX"
-#: So many mails older than the start date are listed in the mail log, the newest of them; the rest is left unread.
-OLDER_LOGGED = 1000
+#: Counted beside the outcomes: mails that the mail server has listed and that it keeps to itself.
+NOT_HANDED_OVER: Final = "not handed over"
 
 Progress = Callable[[int, int], None]
+Answer = TypeVar("Answer", Listed, Fetched)
 
 
 class Stopped(Exception):
@@ -77,11 +79,15 @@ class Fetch:
         self._forget_other_epochs(folder, epoch)
         reused_names.let_go(self.server, self.box, folder, epoch)
         self._file(folder, epoch)
-        keys = self._new_keys(folder, epoch)
+        began = timezone.now()
+        older = self.channel.sync_start is not None and older_mail.is_due(self.server, folder, epoch)
+        keys = self._new_keys(folder, epoch, older=older)
         for done, batch in self._batches(folder, epoch, keys):
             self._check_on_everything()
             self._take(folder, epoch, batch)
             self.progress(done, len(keys))
+        if older:
+            older_mail.was_looked_for(self.server, folder, epoch, began)
 
     def _forget_other_epochs(self, folder: str, epoch: str) -> None:
         """Keys of another epoch name other messages now: nothing may be moved by them. The mails are recognised by
@@ -91,14 +97,10 @@ class Fetch:
             epoch=epoch
         ).update(remote=InboundMail.Remote.EPOCH_LOST)
 
-    def _new_keys(self, folder: str, epoch: str) -> list[str]:
+    def _new_keys(self, folder: str, epoch: str, *, older: bool) -> list[str]:
         """Oldest first. Neither a read flag nor a high-water mark decides what is new, only the ledger."""
-        keys = list(self.box.keys(folder))
-        if self.channel.sync_start and keys:
-            recent = set(self.box.keys(folder, self.channel.sync_start.date()))
-            older = [key for key in keys if key not in recent]
-            skipped = set(older[:-OLDER_LOGGED])
-            keys = [key for key in keys if key not in skipped]
+        start = self.channel.sync_start
+        keys = older_mail.keys(self.box, folder, start, older=older) if start else list(self.box.keys(folder))
         shared = InboundMail.objects.filter(server__in=of_same_account(self.server), folder=folder, epoch=epoch)
         if len(keys) <= LISTED_AT_ONCE:  # the folder may be nearly empty and its past long
             shared = shared.filter(remote_key__in=keys)
@@ -122,7 +124,7 @@ class Fetch:
         for start in range(0, len(keys), LISTED_AT_ONCE):
             refs = [MessageRef(folder, key, epoch) for key in keys[start : start + LISTED_AT_ONCE]]
             done = start
-            for batch in batches(self.box.describe(refs), self._most):
+            for batch in batches(self._handed_over(refs, self.box.describe(refs)), self._most):
                 done += len(batch)
                 yield done, batch
 
@@ -164,11 +166,21 @@ class Fetch:
             if headers_only
             else self.box.fetch(refs, expect_bytes=sum(listed.size for listed in batch))
         )
-        for mail in fetched:
+        for mail in self._handed_over(refs, fetched):
             listed = known[mail.ref.key]
             received = listed.received_at or timezone.now()
             size = listed.size if headers_only else len(mail.raw)
             yield Arrival(mail.ref.key, mail.raw, received, size, headers_only)
+
+    def _handed_over(self, asked: Sequence[MessageRef], answered: Iterable[Answer]) -> Iterator[Answer]:
+        """Counts those that do not come: damaged on the server, or taken away by somebody just now."""
+        missing = dict.fromkeys(ref.key for ref in asked)
+        for each in answered:
+            missing.pop(each.ref.key, None)
+            yield each
+        if missing:
+            self.tally.outcomes[NOT_HANDED_OVER] += len(missing)
+            self.notes.write(f"{NOT_HANDED_OVER}: {', '.join(missing)}")
 
 
 def sources(server: MailServer) -> list[str]:

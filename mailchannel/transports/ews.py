@@ -81,6 +81,12 @@ class Ews:
         with self._explained():
             return self._client.keys(self._client.folder(folder), since)
 
+    def count(self, folder: str) -> int:
+        """Drafts among them."""
+        with self._explained():
+            found = self._client.count(self._client.folder(folder))
+        return len(self.keys(folder)) if found is None else found
+
     def describe(self, refs: Sequence[MessageRef]) -> Iterator[Listed]:
         by_key = {ref.key: ref for ref in self._current(refs)}
         with self._explained():

@@ -110,8 +110,7 @@ class Graph:
 
     def keys(self, folder: str, since: date | None = None) -> Sequence[str]:
         """`since` is taken a day early: the server's day is that of Greenwich. What was listed whole is not listed once
-        more for it. Asking for changes alone (delta) would be cheaper, and loses mail: with immutable ids Graph keeps
-        silent about what is moved away and back again (microsoftgraph/microsoft-graph-docs#21752).
+        more for it. Why changes alone (delta) are not asked for: docs/decisions/0007-graph-without-delta.md.
         """
         start = datetime.combine(max(since, FIRST) - timedelta(days=1), time(), UTC) if since else None
         with self._explained(folder):

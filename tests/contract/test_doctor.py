@@ -13,8 +13,7 @@ from mailchannel.services.after import CANNOT_DELETE
 from mailchannel.services.check import Candidate, Finding, Level, as_text, check
 from mailchannel.services.doctor.folders import named
 from mailchannel.transports import Folder
-from tests.contract.test_imap_faults import server_context
-from tests.servers.certificates import Authority, Pair
+from tests.servers.certificates import Authority, Pair, server_context
 from tests.servers.dovecot import Options
 from tests.servers.fixtures import NewMailbox, NewScript, NewSink
 from tests.servers.mailbox import Mailbox

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 
 from mailchannel.network.way import SignInFailed, Way
+from mailchannel.services import mailbox_folders
 from mailchannel.services.check import Candidate, Finding, Level, as_text, check
 from tests.contract.harness import to_ews, with_token
 from tests.contract.test_doctor import READING, SENDING, at, left_out, steps
@@ -91,6 +92,20 @@ def test_a_full_inbox_is_counted_without_a_list_of_it(graph: GraphMailbox) -> No
     assert at(findings, "Mails").text == "“INBOX” holds 8 mails; at most 7 came since 1 June 2026."
     lists = [each.query for each in graph.server.asked if each.path.endswith("/messages")]
     assert [each.get("$filter") for each in lists] == ["receivedDateTime ge 2026-05-31T00:00:00Z"]
+
+
+def test_folders_are_counted_without_lists_of_them(graph: GraphMailbox, ews: EwsMailbox) -> None:
+    """A mailbox may have hundreds, and each is a hundred pages when it is full."""
+    for box, how in ((graph, with_token(graph)), (ews, to_ews(ews))):
+        box.deliver_all([MAIL] * 3)
+        key = "graph" if box is graph else "ews"
+
+        listing = mailbox_folders.look(Candidate(key, box.settings, how, key, box.settings, how))
+
+        assert listing.mails["INBOX"] == 3
+        assert listing.mails.keys() == {folder.name for folder in listing.folders}
+    assert not [each for each in graph.server.asked if each.path.endswith("/messages")]
+    assert "FindItem" not in ews.server.operations
 
 
 @pytest.mark.req("S2-07", "S2-10", "S2-13", "S4-17", "S4-56")

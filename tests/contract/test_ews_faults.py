@@ -120,6 +120,18 @@ def test_a_long_folder_is_listed_whole_oldest_first_without_drafts(ews: Ews, mai
     assert [each.unread for each in ews.describe(refs(ews))] == [True, False, True, False, True, True]
 
 
+def test_mails_are_counted_even_where_exchange_does_not_say_how_many(ews: Ews, mailbox: EwsMailbox) -> None:
+    mailbox.deliver_all([MAIL] * 3)
+    before = len(mailbox.server.operations)
+
+    assert ews.count("INBOX") == 3
+    assert mailbox.server.operations[before:] == ["GetFolder"]
+    mailbox.server.uncounted = True
+    assert ews.count("INBOX") == 3
+    with pytest.raises(TransportError, match="Nowhere"):
+        ews.count("Nowhere")
+
+
 @pytest.mark.parametrize("tag", ["Item", "MeetingRequest", "PostItem", "SomethingNew"])
 def test_whatever_else_lies_in_an_inbox_is_a_mail_as_well(ews: Ews, mailbox: EwsMailbox, tag: str) -> None:
     mailbox.deliver(MAIL)

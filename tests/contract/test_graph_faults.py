@@ -664,6 +664,25 @@ def run(server: MailServer, mailbox: GraphMailbox) -> None:
         Fetch(server, box, lease, Tally(), lambda done, total: None).run()
 
 
+@pytest.mark.req("PR-23")
+def test_what_lies_there_from_before_the_start_is_not_listed_at_every_fetch(
+    server: MailServer, mailbox: GraphMailbox
+) -> None:
+    server.update(sync_start=datetime(2026, 6, 1, tzinfo=UTC))
+    mailbox.server.largest_page = 2
+    for day in range(1, 8):
+        mailbox.deliver(MAIL.replace(b"<1@", b"<%d@" % day), internal_date=datetime(2026, 1, day, tzinfo=UTC))
+    run(server, mailbox)
+    mailbox.deliver(LETTER.format(**FIRST).encode(), internal_date=datetime(2026, 6, 2, tzinfo=UTC))
+    before = len(mailbox.server.asked)
+
+    run(server, mailbox)
+
+    pages = [each.query for each in mailbox.server.asked[before:] if each.path.endswith("/messages")]
+    assert [each["$filter"] for each in pages] == ["receivedDateTime ge 2026-05-31T00:00:00Z"]
+    assert (server.inbound.count(), Ticket.objects.count()) == (8, 1)
+
+
 @pytest.mark.req("FT-22")
 def test_of_a_mail_too_large_only_the_head_is_read(graph: Graph, mailbox: GraphMailbox) -> None:
     mailbox.deliver(MAIL + b"x" * 30_000_000)

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from mailchannel.models import FetchRun
+from mailchannel.services.fetch import fetch
 from mailchannel.transports import Fetched, MessageRef, TransportError
 from mailchannel.transports.imap import Imap
-from tests.servers.certificates import Authority, Pair
+from tests.fixtures import NewServer
+from tests.servers.certificates import Authority, Pair, server_context
 from tests.servers.dovecot import Options
 from tests.servers.faulty import Stall
 from tests.servers.fixtures import NewMailbox, NewProxy, NewScript
@@ -494,7 +497,15 @@ def test_a_server_that_turns_us_away_is_quoted(new_script: NewScript) -> None:
         imap(server.settings).__enter__()
 
 
-def server_context(pair: Pair) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(pair.certificate, pair.key)
-    return context
+# All the way
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_that_is_listed_and_not_handed_over_is_counted(new_script: NewScript, new_server: NewServer) -> None:
+    listed = b'* 1 FETCH (UID 5 RFC822.SIZE 90 INTERNALDATE "01-Mar-2026 10:00:00 +0000" FLAGS ())\r\nTAG OK done\r\n'
+    box = new_script(answers={"UID SEARCH": b"* SEARCH 5 6\r\nTAG OK done\r\n", "UID FETCH": listed})
+
+    report = fetch(new_server(box))
+
+    assert (report.error, report.fetched) == ("", 0)
+    assert FetchRun.objects.get().counts == {"not handed over": 2}  # the text of one, and all of the other

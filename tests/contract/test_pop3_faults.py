@@ -8,13 +8,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
+from mailchannel.models import FetchRun
 from mailchannel.network import pop3_client
+from mailchannel.services import debug
 from mailchannel.services.check import Candidate, check
+from mailchannel.services.fetch import fetch
 from mailchannel.transports import Fetched, MessageRef, TransportError
 from mailchannel.transports.pop3 import Pop3
-from tests.contract.test_imap_faults import MAILS, given_up_within, server_context
-from tests.servers.certificates import Authority, Pair
+from tests.contract.test_imap_faults import MAILS, given_up_within
+from tests.fixtures import NewServer
+from tests.letters import letter
+from tests.servers.certificates import Authority, Pair, server_context
 from tests.servers.dovecot import Options
 from tests.servers.faulty import Stall
 from tests.servers.fixtures import NewMailbox, NewProxy
@@ -22,6 +28,7 @@ from tests.servers.identity import IdentityProvider
 from tests.servers.mailbox import Mailbox, Pop3Mailbox
 from tests.servers.pop3 import Pop3Server
 from tests.servers.ways import way
+from tickets.models import Ticket
 
 pytestmark = pytest.mark.slow
 
@@ -654,3 +661,25 @@ def test_a_mailbox_closed_to_pop3_is_told_from_a_wrong_password(new_pop3: NewPop
 
     (bad,) = [each for each in findings if each.step == "Sign-in"]
     assert (bad.field, bad.advice.partition(" in ")[0]) == ("", "Switch POP access on")
+
+
+# All the way
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("command", ["RETR 1", "TOP 1 0"])
+def test_a_mail_that_is_listed_and_not_handed_over_is_counted_and_named(
+    new_pop3: NewPop3, new_server: NewServer, agent: User, command: str
+) -> None:
+    damaged = b"-ERR [SYS/PERM] this message is damaged\r\n"
+    box = new_pop3({"spoiled": letter(subject="Lost"), "whole": letter(subject="Found")}, answers={command: damaged})
+    server = new_server(box, protocol="pop3")
+    debug.begin(server, hours=1, by=agent)
+
+    reports = [fetch(server) for _ in range(2)]
+
+    again, first = FetchRun.objects.all()
+    assert [report.error for report in reports] == ["", ""]
+    assert (first.counts, again.counts) == ({"opened": 1, "not handed over": 1}, {"not handed over": 1})
+    assert "not handed over: spoiled\n" in again.log
+    assert Ticket.objects.get().title == "Found"

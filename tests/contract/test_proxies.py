@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +21,7 @@ from tests.contract.harness import HARNESSES, OUTBOXES, Box, Harness, Outbox
 from tests.fixtures import NewServer
 from tests.letters import letter
 from tests.servers.certificates import Authority, Pair
-from tests.servers.fixtures import NewSink
+from tests.servers.fixtures import NAME, NewProxyServer, NewSink
 from tests.servers.identity import SECRET, IdentityProvider
 from tests.servers.loopback import HOST, free_port
 from tests.servers.mailbox import Mailbox
@@ -30,8 +29,6 @@ from tests.servers.proxy import NOT_ALLOWED, UNREACHABLE, ProxyServer
 from tests.servers.ways import way
 
 MAIL = b"From: a@example.com\r\nTo: eve@example.com\r\nSubject: Hi\r\nMessage-ID: <1@example.com>\r\n\r\nHello\r\n"
-NAME = "mail.behind.invalid"  # nobody but the proxy knows it
-NewProxyServer = Callable[..., ProxyServer]
 
 pytestmark = [pytest.mark.req("S4-25"), pytest.mark.slow]
 
@@ -39,12 +36,6 @@ pytestmark = [pytest.mark.req("S4-25"), pytest.mark.slow]
 @pytest.fixture(params=["http", "socks5"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture
-def new_proxy_server() -> Iterator[NewProxyServer]:
-    with ExitStack() as running:
-        yield lambda *given, **how: running.enter_context(ProxyServer(*given, **{"names": {NAME: HOST}, **how}))
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class Store:
 class EwsServer(WebServer):
     """`passwords`: user name → password. `tokens` may sign in, `applications` only if they impersonate somebody.
     `offers`: basic, ntlm, bearer. `largest_page` cuts lists. `rebuilt` counts how often a mail was written down. `vague`:
-    says of a missing folder what it says of a missing mail.
+    says of a missing folder what it says of a missing mail. `uncounted`: does not say how many mails lie in a folder.
     """
 
     def __init__(self, certificate: Pair, authority: Authority) -> None:
@@ -95,6 +95,7 @@ class EwsServer(WebServer):
         self.largest_page = 1000
         self.rebuilt = 0
         self.vague = False
+        self.uncounted = False
         self._numbers = count(1)
         self._lock = RLock()
         self._line = threading.local()  # every connection has a thread of its own: NTLM signs in connections
@@ -186,8 +187,9 @@ class EwsServer(WebServer):
 
     def _get_folder(self, store: Store, asked: Any) -> list[str]:
         found = [self._folder(store, element) for element in asked.find("m:FolderIds", NS)]
+        counted = "folder:TotalCount" in _wanted(asked) and not self.uncounted
         return [
-            _done("GetFolder", f"<m:Folders>{_folder_xml(each)}</m:Folders>")
+            _done("GetFolder", f"<m:Folders>{_folder_xml(each, store if counted else None)}</m:Folders>")
             if each and not (store.only_inbox and each.key != store.known["inbox"])
             else _refused("GetFolder", "ErrorAccessDenied" if each else "ErrorFolderNotFound")
             for each in found
@@ -462,11 +464,14 @@ def _below(store: Store, top: Folder) -> list[Folder]:
     return [found for child in children for found in (child, *_below(store, child))]
 
 
-def _folder_xml(folder: Folder) -> str:
+def _folder_xml(folder: Folder, counted: Store | None = None) -> str:
+    """`counted`: the mailbox in which to count its mails."""
     tag = "CalendarFolder" if folder.kind == "IPF.Appointment" else "Folder"
+    mails = sum(mail.folder == folder.key for mail in counted.mails.values()) if counted else 0
+    total = f"<t:TotalCount>{mails}</t:TotalCount>" if counted else ""
     return (
         f'<t:{tag}><t:FolderId Id="{folder.key}" ChangeKey="A"/><t:ParentFolderId Id="{folder.parent}" ChangeKey="A"/>'
-        f"<t:FolderClass>{folder.kind}</t:FolderClass>{_text('DisplayName', folder.name)}</t:{tag}>"
+        f"<t:FolderClass>{folder.kind}</t:FolderClass>{_text('DisplayName', folder.name)}{total}</t:{tag}>"
     )
 
 

@@ -8,13 +8,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 
 from mailchannel.kernel import failpoints
 from tests.servers.certificates import Authority, Pair
 from tests.servers.dovecot import BINARY, Dovecot, Options
 from tests.servers.faulty import Proxy, ScriptedServer
 from tests.servers.graph import GraphServer
+from tests.servers.loopback import HOST
 from tests.servers.mailbox import Mailbox
+from tests.servers.proxy import ProxyServer
 from tests.servers.smtp import SmtpSink
 
 NewMailbox = Callable[..., Mailbox]
@@ -22,6 +25,9 @@ NewSink = Callable[..., SmtpSink]
 NewProxy = Callable[..., Proxy]
 Failpoint = Callable[[str], None]
 NewScript = Callable[..., ScriptedServer]
+NewProxyServer = Callable[..., ProxyServer]
+
+NAME = "mail.behind.invalid"  # nobody but the proxy knows it
 
 
 def missing(service: str) -> None:
@@ -30,6 +36,12 @@ def missing(service: str) -> None:
     if os.environ.get("REQUIRE_SERVICES") == "1":
         pytest.fail(message)
     pytest.skip(message)
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """When a mailbox was last listed whole is remembered, and the mailbox of the next test may have the same number."""
+    cache.clear()
 
 
 @pytest.fixture(scope="session")
@@ -146,6 +158,13 @@ def new_proxy() -> Iterator[NewProxy]:
     """`new_proxy(port, cut_after=…)`: a line to that port which fails as described."""
     with ExitStack() as running:
         yield lambda port, **faults: running.enter_context(Proxy(port, **faults))
+
+
+@pytest.fixture
+def new_proxy_server() -> Iterator[NewProxyServer]:
+    """`new_proxy_server("socks5", username="u")`: an HTTP or SOCKS5 proxy that knows who NAME is."""
+    with ExitStack() as running:
+        yield lambda *given, **how: running.enter_context(ProxyServer(*given, **{"names": {NAME: HOST}, **how}))
 
 
 @pytest.fixture

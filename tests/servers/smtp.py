@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import ssl
 import sys
 import threading
 from base64 import b64decode
@@ -17,7 +16,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from tests.servers.certificates import Pair
+from tests.servers.certificates import Pair, server_context
 from tests.servers.loopback import HOST, free_port
 
 # It warns of passwords without TLS, which some tests are about.
@@ -53,7 +52,7 @@ class SmtpSink:
     port: int = field(default_factory=free_port)
 
     def __post_init__(self) -> None:
-        context = _server_context(self.certificate) if self.certificate else None
+        context = server_context(self.certificate) if self.certificate else None
         self._controller = _Controller(
             self,
             hostname=HOST,
@@ -140,12 +139,6 @@ class _Controller(Controller):
         server = _LongLines(self.handler, **self.SMTP_kwargs)
         server.command_size_limits["AUTH"] = 12_288
         return server
-
-
-def _server_context(pair: Pair) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(pair.certificate, pair.key)
-    return context
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +10,7 @@ from threading import Event, Thread
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from tests.servers.certificates import Pair
+from tests.servers.certificates import Pair, server_context
 from tests.servers.loopback import HOST
 
 
@@ -57,8 +56,7 @@ class WebServer:
         self.spoiled: list[tuple[str, Answer]] = []
         self._closing = Event()
         self._server = _Server((HOST, 0), self)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate.certificate, certificate.key)
+        context = server_context(certificate)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 

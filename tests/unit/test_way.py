@@ -17,7 +17,8 @@ from mailchannel.network import faults, https, tls
 from mailchannel.network.proxy import Proxy, ProxyError
 from mailchannel.network.watchdog import Overdue, Watchdog
 from mailchannel.network.way import Way
-from tests.servers.certificates import Authority, Pair
+from tests.servers.certificates import Authority, Pair, server_context
+from tests.servers.fixtures import NAME, NewProxyServer
 from tests.servers.loopback import HOST, free_port
 from tests.servers.proxy import NOT_ALLOWED, UNREACHABLE, ProxyServer
 from tests.servers.ways import way
@@ -25,15 +26,7 @@ from tests.servers.web import Answer, OneAnswer
 
 pytestmark = pytest.mark.slow
 
-NAME = "mail.behind.invalid"  # nobody but the proxy knows it
 KINDS = pytest.mark.parametrize("kind", ["http", "socks5"])
-NewProxyServer = Callable[..., ProxyServer]
-
-
-@pytest.fixture
-def new_proxy_server() -> Iterator[NewProxyServer]:
-    with ExitStack() as running:
-        yield lambda *given, **how: running.enter_context(ProxyServer(*given, **{"names": {NAME: HOST}, **how}))
 
 
 @pytest.fixture
@@ -309,8 +302,7 @@ def new_secure() -> Iterator[NewSecure]:
     class Secure(ProxyServer):
         def __init__(self, pair: Pair, *, speaks: Sequence[str] = ()) -> None:
             super().__init__()
-            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._context.load_cert_chain(pair.certificate, pair.key)
+            self._context = server_context(pair)
             self._context.set_alpn_protocols(speaks)
 
         def serve(self, client: socket.socket) -> None:

@@ -1,0 +1,70 @@
+"""Mail from before the start date: looked for once an hour, and the newest of it stands in the mail log."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from django.core.cache import cache
+
+from mailchannel.kernel.decisions import Outcome
+from mailchannel.models import InboundMail, MailServer
+from mailchannel.services.same_mailbox import of_same_account
+from mailchannel.transports import Transport
+
+#: So many are listed in the mail log, the newest of them; the rest is left unread.
+LOGGED: Final = 1000
+#: A folder with years of mail in it is a hundred pages of Microsoft Graph.
+EVERY: Final = timedelta(hours=1)
+
+#: There is no older mail.
+FIRST: Final = date(1970, 1, 2)
+
+log = logging.getLogger(__name__)
+
+
+def is_due(server: MailServer, folder: str, epoch: str) -> bool:
+    """Also after each publication, and for mail that a person has put back since: it may be from before the start."""
+    looked = _looked(_name(server, folder, epoch))
+    if looked is None:
+        return True
+    failed = InboundMail.objects.filter(server__in=of_same_account(server), outcome=Outcome.FAILED)
+    return failed.filter(retry_at__gte=looked).exists()
+
+
+def was_looked_for(server: MailServer, folder: str, epoch: str, began: datetime) -> None:
+    """Call when all of it was taken in; `began` is when it was listed."""
+    try:
+        cache.set(_name(server, folder, epoch), began, EVERY.total_seconds())
+    except Exception:  # each cache fails in a way of its own
+        log.warning("the cache cannot be written; mail from before the start date is looked for again", exc_info=True)
+
+
+def keys(box: Transport, folder: str, start: datetime, *, older: bool) -> list[str]:
+    """Of the folder just opened, oldest first. Asked a day early: a server west of Greenwich calls the day after the
+    start, by our clock, the day of the start (RFC 3501 6.4.4: SINCE disregards time zones).
+    """
+    since = max(start.date(), FIRST) - timedelta(days=1)
+    if not older:
+        return list(box.keys(folder, since))
+    found = list(box.keys(folder))
+    recent = set(box.keys(folder, since)) if found else set()
+    skipped = set([key for key in found if key not in recent][:-LOGGED])
+    return [key for key in found if key not in skipped]
+
+
+def _looked(name: str) -> datetime | None:
+    """None as well where the cache is out of reach, which must not keep mail from coming."""
+    try:
+        found = cache.get(name)
+    except Exception:
+        log.warning("the cache cannot be read; mail from before the start date is looked for again", exc_info=True)
+        return None
+    return found if isinstance(found, datetime) else None
+
+
+def _name(server: MailServer, folder: str, epoch: str) -> str:
+    place = hashlib.sha256(f"{folder}\n{epoch}".encode()).hexdigest()
+    return f"older-mail:{server.pk}:{server.version}:{place}"
