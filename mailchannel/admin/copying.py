@@ -12,14 +12,17 @@ from django.shortcuts import redirect
 
 from mailchannel.admin import wizard
 from mailchannel.admin.routes import step_url
-from mailchannel.models import MailServer
+from mailchannel.models import MailServer, SignIn
+from mailchannel.network.way import SignInFailed
 from mailchannel.services import copying
 from mailchannel.services.same_mailbox import Reader, readers
+from mailchannel.services.sign_in.waiting import waits_at
 
 if TYPE_CHECKING:
     from mailchannel.admin.server import MailServerAdmin
 
 MADE = "“{}” has the settings of “{}”, passwords included. Choose its template, then publish it."
+NOBODY = "Nobody is signed in to it yet: sign in on its Connection page before you publish it."
 NOT_IN_IT = "The changes that are not published yet are not in it."
 
 
@@ -43,7 +46,17 @@ def make_copy(admin: MailServerAdmin, request: HttpRequest, server: MailServer) 
         raise PermissionDenied
     made = copying.copy(server, by=request.user)
     messages.success(request, MADE.format(made, server))
+    if any(_waits(made, purpose) for purpose in SignIn.Purpose):
+        messages.info(request, NOBODY)
     if admin.has_draft(server):
         messages.info(request, NOT_IN_IT)
     here = wizard.SLUGS[min(wizard.reached(made), wizard.SLUGS.index("ticket"))]
     return redirect(step_url(here, made))
+
+
+def _waits(server: MailServer, purpose: str) -> bool:
+    """Where the settings are not complete, the Connection page says what is missing."""
+    try:
+        return bool(waits_at(server, purpose))
+    except SignInFailed:
+        return False

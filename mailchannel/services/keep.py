@@ -17,6 +17,7 @@ from mailchannel.kernel.failpoints import hit
 from mailchannel.models import InboundMail, MailServer, RawMail
 from mailchannel.parsing.identity import identity
 from mailchannel.parsing.rebuilt import rebuilt_identity
+from mailchannel.services import another_way
 from mailchannel.services.judge_again import DANGEROUS, remembered
 from mailchannel.services.same_mailbox import of_same_account
 from mailchannel.transports import TRANSPORTS
@@ -74,12 +75,12 @@ def name(raw: bytes, *, acceptance: Mapping[str, Any], headers_only: bool = Fals
     """What makes two mails the same. Where duplicates are allowed only the very same bytes are; of a `transport` whose
     server writes each mail anew, only what was delivered to it in one go.
     """
+    each = bool(acceptance.get("allow_duplicates"))
     if rewrites(transport):
-        each = bool(acceptance.get("allow_duplicates"))
         return rebuilt_identity(raw, each_delivery=each, headers_only=headers_only)
     if headers_only:
         return hashlib.sha256(b"headers only\0" + raw).hexdigest()
-    return hashlib.sha256(raw).hexdigest() if acceptance.get("allow_duplicates") else identity(raw)
+    return hashlib.sha256(raw).hexdigest() if each else identity(raw)
 
 
 def rewrites(transport: str) -> bool:
@@ -109,6 +110,7 @@ def _insert(server: MailServer, place: Place, arrivals: Sequence[Arrival]) -> li
         name(a.raw, acceptance=server.acceptance, headers_only=a.headers_only, transport=place.transport) for a in new
     ]
     known = _Known(known_there, place, new, names)
+    known.recognise(new, names, each_delivery=bool(server.acceptance.get("allow_duplicates")))
     rows: list[InboundMail] = []
     for arrival, named in zip(new, names, strict=True):
         again = known.put_back(arrival, named)
@@ -148,16 +150,27 @@ class _Known:
         pairs = zip(arrivals, names, strict=True)
         asked = {each for arrival, named in pairs for each in _other_names(place, arrival, named)}
         rows = ledger.filter(identity__in=asked)
-        found = rows.filter(Q(duplicate_of=None) | Q(retry_at__isnull=False)).order_by("pk")
+        found = rows.filter(Q(duplicate_of=None) | Q(retry_at__isnull=False)).order_by()
         waiting = _named_so(ledger, place, arrivals).filter(retry_at__isnull=False)
         self._by_key = dict(waiting.values_list("remote_key", "pk"))
         self._by_name: dict[str, list[int]] = defaultdict(list)
         self.originals: dict[str, int] = {}
-        for pk, named, first, retry_at in found.values_list("pk", "identity", "duplicate_of", "retry_at"):
-            if first is None:
-                self.originals[named] = pk
-            if retry_at is not None and pk not in self._by_key.values():
-                self._by_name[named].append(pk)
+        others = another_way.lookalikes(ledger, place.transport, arrivals)
+        columns = ("identity", "duplicate_of", "retry_at", *another_way.COLUMNS)
+        both = found.only(*columns).union(others.only(*columns), all=True).order_by("pk")  # one query, two indexes
+        self._others = [row for row in both if row.identity not in asked]
+        for row in both:
+            if row.identity in asked and row.duplicate_of_id is None:
+                self.originals[row.identity] = row.pk
+            if row.retry_at is not None and row.pk not in self._by_key.values():
+                self._by_name[row.identity].append(row.pk)
+
+    def recognise(self, arrivals: Sequence[Arrival], names: Sequence[str], *, each_delivery: bool) -> None:
+        """Originals that came another way than these."""
+        for arrival, named in zip(arrivals, names, strict=True):
+            if self._others and named not in self.originals:
+                first = another_way.first_copy(arrival, self._others, each_delivery=each_delivery)
+                self.originals |= {named: first} if first else {}
 
     def put_back(self, arrival: Arrival, named: str) -> InboundMail | None:
         """The row of a mail that a person has put back into the inbox; each is given out once."""

@@ -12,7 +12,7 @@ from django.utils import timezone
 from mailchannel.models import MailServer
 from mailchannel.services import audit, drafts, versions
 from mailchannel.services.audit import Person
-from mailchannel.services.readiness import Problem, problems, rivals
+from mailchannel.services.readiness import Problem, problems, rivals, unattended
 from mailchannel.services.same_mailbox import readers, start_of
 from tickets.api import silent_offer
 
@@ -45,6 +45,8 @@ def publish(
     paused = rest or server.status == Status.PAUSED
     before = readers(settings) if take_over else []
     if not paused:
+        if found := unattended(settings, [each.server for each in before]):
+            raise NotReady(found)
         _make_way([each.server for each in before], by=by)
         _require_alone(settings)
     changed = versions.pending(server)

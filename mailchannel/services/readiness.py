@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +10,8 @@ from django.contrib.auth import get_user_model
 
 from mailchannel.compose.confirmation import CONFIRMATION_SPECS
 from mailchannel.kernel.specs import FieldSpec, asked_for, with_defaults
-from mailchannel.models import FolderMapping, MailServer
+from mailchannel.models import FolderMapping, MailServer, SignIn
+from mailchannel.network.way import SignInFailed
 from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
 from mailchannel.pipeline.routing import ROUTING_SPECS
@@ -19,6 +20,7 @@ from mailchannel.services import after, file_settings, routing_settings
 from mailchannel.services.after import AFTER_SPECS
 from mailchannel.services.leaving import can_send
 from mailchannel.services.same_mailbox import Reader, readers, whose
+from mailchannel.services.sign_in.waiting import waits_at
 from mailchannel.services.spec_check import spec_problems
 from mailchannel.services.trouble import TROUBLE_SPECS
 from mailchannel.services.validation import TARGETS, folder_problems
@@ -45,6 +47,9 @@ RIVAL = (
     "“{}” reads {} of the same account, and only one of the two may: every mail would become two tickets. "
     "Pause it first."
 )
+NOBODY = (
+    "Nobody has signed in at {} for this mail server: if “{}” made way, nobody would read the mailbox. Sign in first."
+)
 TAKING_IN = "“{}” is still taking in mail from {} of the same account. Try again in a minute."
 
 
@@ -70,6 +75,16 @@ def problems(server: MailServer) -> list[Problem]:
 def rivals(server: MailServer) -> list[Problem]:
     """What keeps it from being live although all its settings are right: another one is, for the same mailbox."""
     return [Problem("connection", whose(server)[0], _why_not(each)) for each in readers(server) if each.at_work]
+
+
+def unattended(server: MailServer, others: Sequence[MailServer]) -> list[Problem]:
+    """What keeps it from taking over from others that are live: it could not read the mailbox itself."""
+    live = [each for each in others if each.status in MailServer.LIVE]
+    try:
+        provider = waits_at(server, SignIn.Purpose.READING) if live else ""
+    except SignInFailed as error:
+        return [Problem("connection", "auth", f"“Sign in” for {SignIn.Purpose.READING.label}: {error}")]
+    return [Problem("connection", "auth", NOBODY.format(provider, live[0]))] if provider else []
 
 
 def _why_not(other: Reader) -> str:

@@ -9,8 +9,10 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from mailchannel.kernel.specs import with_defaults
 from mailchannel.models import FolderMapping, MailServer
-from mailchannel.services.sign_in.clouds import host_of
+from mailchannel.network.graph_line import base_url
+from mailchannel.services.sign_in.clouds import clouds_of, host_of, kind_of
 from mailchannel.transports import TRANSPORTS
 from mailchannel.transports.ews import Ews
 from mailchannel.transports.graph import Graph
@@ -65,12 +67,19 @@ def account(server: MailServer) -> Account | None:
     """Where the mailbox lies and whose it is; None as long as nobody has said which."""
     settings = server.connection
     if server.protocol == Graph.key:
-        host, user = Graph.key, settings.get("mailbox") or server.address
+        host = host_of(base_url(str(with_defaults(Graph.fields, settings)["endpoint"])))
+        user = settings.get("mailbox") or server.address
     elif server.protocol == Ews.key:
         host, user = host_of(str(settings.get("url", ""))), settings.get("mailbox")
     else:
         host, user = settings.get("host"), settings.get("username")
-    return (str(host).lower(), str(user).lower()) if host and user else None
+    return (_where_mail_lies(str(host).lower()), str(user).lower()) if host and user else None
+
+
+def _where_mail_lies(host: str) -> str:
+    """A cloud of Microsoft shows a mailbox under several names."""
+    shows = (cloud.mail for cloud in clouds_of(host) if kind_of(host, cloud) in ("mail", "graph"))
+    return next(shows, host)
 
 
 def whose(server: MailServer) -> tuple[str, str]:

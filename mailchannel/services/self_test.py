@@ -9,11 +9,13 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from mailchannel.models import Alert, MailServer
+from mailchannel.models import Alert, MailServer, SignIn
 from mailchannel.models.secrets import SecretUnreadable, UnreadableSecrets
-from mailchannel.services import alert_settings, alerts
+from mailchannel.services import alert_settings, alerts, inbox
 from mailchannel.services.check import Finding, Level, check, stored
+from mailchannel.services.leaving import can_send
 from mailchannel.services.schedule import rests
+from mailchannel.services.sign_in.application import by_token
 
 Kind = Alert.Kind
 
@@ -80,12 +82,31 @@ def _with_secrets_from_before(moment: datetime) -> QuerySet[MailServer]:
 
 
 def _has_secrets(server: MailServer) -> bool:
-    return isinstance(server.secrets, UnreadableSecrets) or bool(server.secrets)
+    if isinstance(server.secrets, UnreadableSecrets):
+        return True
+    return bool(server.secrets if _asks_for_secret(server) else inbox.without_own(server.secrets))
+
+
+def _asks_for_secret(server: MailServer) -> bool:
+    """An inbox whose mail is handed over by SMTP does not: its address is enough."""
+    return inbox.is_inbox(server) and inbox.door(server) != "smtp"
 
 
 def _old(server: MailServer, since: datetime | None, days: int) -> str:
+    what, advice = _what_to_change(server)
     stands = f" since {timezone.localtime(since):%-d %B %Y}" if since else ""
     return (
-        f"The password of {server.name} has not been changed{stands}. Passwords older than {days} days should be "
-        "changed: set a new one at the mail provider, then enter it under Connection and publish."
+        f"The {what} of {server.name} has not been changed{stands}. {what.capitalize()}s older than {days} days should "
+        f"be changed. {advice}"
     )
+
+
+def _what_to_change(server: MailServer) -> tuple[str, str]:
+    """By the settings: secrets no key opens are old as well."""
+    if _asks_for_secret(server):
+        return "secret", "Press New secret on the page of the inbox, and enter it where the mail comes from."
+    sends_by_password = can_send(server) and not by_token(server, SignIn.Purpose.SENDING)
+    if by_token(server, SignIn.Purpose.READING) and not sends_by_password:
+        advice = "Make a new one for the application at its provider, then enter it under Connection and publish."
+        return "client secret", advice
+    return "password", "Set a new one at the mail provider, then enter it under Connection and publish."

@@ -15,6 +15,7 @@ from mailchannel.kernel.decisions import Decision, Outcome, Step
 from mailchannel.kernel.types import ParsedMail
 from mailchannel.models import InboundMail, MailServer
 from mailchannel.pipeline.decide import REPORTED, decide
+from mailchannel.services import another_way
 from mailchannel.services.apply import Read, because_of, headline
 from mailchannel.services.facts import Question, gather
 from mailchannel.services.keep import ledger, name
@@ -103,7 +104,14 @@ class World:
         accept, way_in = self.channel.acceptance, self.server.protocol
         names = [name(s.raw, acceptance=accept, headers_only=s.headers_only, transport=way_in) for s in samples]
         firsts = ledger(self.server, {s.folder for s in samples}).filter(duplicate_of=None, retry_at=None)
-        stored = {row.identity: row for row in firsts.filter(identity__in=names).exclude(pk__in=self.supposed.unseen)}
+        seen = firsts.exclude(pk__in=self.supposed.unseen)
+        stored = {row.identity: row for row in seen.filter(identity__in=names)}
+        others = {row.pk: row for row in another_way.lookalikes(seen, way_in, samples)}
+        for sample, named in zip(samples, names, strict=True):
+            if others and named not in stored:
+                each = bool(accept.get("allow_duplicates"))
+                first = another_way.first_copy(sample, others.values(), each_delivery=each)
+                stored |= {named: others[first]} if first else {}
         return [self._row(s, named, stored.get(named)) for s, named in zip(samples, names, strict=True)]
 
     def _row(self, sample: Sample, named: str, first: InboundMail | None) -> InboundMail:

@@ -119,6 +119,31 @@ def test_somebody_has_to_sign_in_for_the_copy_and_the_review_says_so(
     assert "Nobody has signed in at sign.example.com: no mail is read until somebody does." in review
 
 
+SIGNED_IN = {"auth": "oauth", "oauth": {"client_id": "helpdesk", "token_url": "https://sign.example.com/token"}}
+BY_ITSELF = {
+    "auth": "oauth",
+    "oauth": {**SIGNED_IN["oauth"], "grant": "application"},
+    "secrets": Secrets({"oauth.client_secret": "s"}),
+}
+
+
+@pytest.mark.parametrize(("columns", "told"), [(SIGNED_IN, True), (BY_ITSELF, False), ({}, False)])
+def test_whoever_copies_is_told_that_nobody_is_signed_in(
+    administrator: Client, published: MailServer, columns: dict[str, Any], *, told: bool
+) -> None:
+    published.update(**columns)
+
+    html = administrator.post(f"{BASE}/{published.pk}/copy/", follow=True).content.decode()
+
+    assert ("Nobody is signed in to it yet: sign in on its Connection page" in html) == told
+
+
+def test_the_review_page_says_what_a_copy_does_not_get(administrator: Client, published: MailServer) -> None:
+    html = page(administrator, f"{BASE}/{published.pk}/review/")
+
+    assert "passwords included, but not its sign-in and not an inbox's address" in " ".join(html.split())
+
+
 def test_a_change_in_the_copy_does_not_reach_back(
     administrator: Client, published: MailServer, typed: dict[str, Any]
 ) -> None:

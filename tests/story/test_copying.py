@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
-from mailchannel.models import FolderMapping, InboundMail, MailServer
+from mailchannel.models import FolderMapping, InboundMail, MailServer, SignIn
 from mailchannel.models.secrets import Secrets
 from mailchannel.services import outbox, publish
 from mailchannel.services.copying import copy
 from mailchannel.services.fetch import fetch
 from mailchannel.services.lease import hold
 from mailchannel.services.publish import NotReady
+from mailchannel.services.same_mailbox import of_same_account, readers
+from mailchannel.services.sign_in import rows
+from mailchannel.services.sign_in.application import Application
 from tests.fixtures import NewServer
 from tests.letters import letter
 from tests.servers.mailbox import Mailbox
@@ -126,6 +130,40 @@ def test_another_way_to_the_mailbox_makes_it_no_other_mailbox(
         publish.publish(made, by=None)
 
 
+WORLD_BY_IMAP = {"protocol": "imap", "connection": {"host": "outlook.office365.com", "username": "Help@example.com"}}
+WORLD_BY_EWS = {
+    "protocol": "ews",
+    "connection": {"url": "https://outlook.office.com/EWS/Exchange.asmx", "mailbox": "help@example.com"},
+}
+WORLD_BY_GRAPH = {"protocol": "graph", "connection": {"mailbox": "help@example.com"}}
+US_BY_IMAP = {"protocol": "imap", "connection": {"host": "outlook.office365.us", "username": "help@example.com"}}
+US_BY_GRAPH = {
+    "protocol": "graph",
+    "connection": {"endpoint": "graph.microsoft.us/v1.0", "mailbox": "help@example.com"},
+}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (WORLD_BY_IMAP, WORLD_BY_GRAPH, True),
+        (WORLD_BY_IMAP, WORLD_BY_EWS, True),
+        (WORLD_BY_GRAPH, WORLD_BY_EWS, True),
+        (US_BY_IMAP, US_BY_GRAPH, True),
+        (WORLD_BY_IMAP, US_BY_IMAP, False),
+        (WORLD_BY_GRAPH, US_BY_GRAPH, False),
+    ],
+)
+def test_a_mailbox_in_a_cloud_is_one_whichever_of_its_servers_shows_it(
+    new_server: NewServer, one: dict[str, Any], other: dict[str, Any], *, same: bool
+) -> None:
+    first = new_server(**one)
+    second = new_server(name="Second", status="paused", published_at=timezone.now(), **other)
+
+    assert [each.server for each in readers(second)] == ([first] if same else [])
+    assert of_same_account(first) == ({first.pk, second.pk} if same else {first.pk})
+
+
 def test_inbox_is_one_folder_however_it_is_written(original: MailServer) -> None:
     made = copied(original)
     made.folders.filter(role=FolderMapping.Role.SOURCE).update(folder="inbox")
@@ -153,6 +191,23 @@ def test_who_rests_first_switches_nobody_off(original: MailServer) -> None:
     assert made.sync_start == original.sync_start
     with pytest.raises(NotReady, match="“Support” reads INBOX"):
         publish.resume(made, by=None)
+
+
+def test_nobody_makes_way_for_one_that_nobody_has_signed_in_to(original: MailServer) -> None:
+    oauth = {"client_id": "helpdesk", "token_url": "https://sign.example.com/token"}
+    original.update(auth="oauth", oauth=oauth)
+    made = copied(original)
+
+    with pytest.raises(NotReady, match="Nobody has signed in at sign.example.com for this mail server") as refused:
+        publish.publish(made, by=None, take_over=True)
+
+    original.refresh_from_db()
+    assert (original.status, [each.field for each in refused.value.problems]) == ("active", ["auth"])
+    own = Application.of(made, SignIn.Purpose.READING).fingerprint
+    SignIn.objects.create(server=made, state="connected", tokens=Secrets({rows.APPLICATION: own}))
+    publish.publish(made, by=None, take_over=True)
+    original.refresh_from_db()
+    assert original.status == "paused"
 
 
 def test_a_take_over_that_is_refused_leaves_the_original_at_work(original: MailServer) -> None:

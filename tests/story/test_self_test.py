@@ -14,7 +14,8 @@ from pytest_django import Settings
 
 from mailchannel import tasks
 from mailchannel.models import Alert, MailDefaults, MailServer, OutboundMail
-from mailchannel.services import self_test
+from mailchannel.models.secrets import Secrets
+from mailchannel.services import drafts, inbox, self_test
 from tests.fixtures import NewServer
 from tests.letters import letter
 from tests.servers.loopback import free_port
@@ -147,3 +148,59 @@ def test_a_mail_server_without_a_password_has_none_to_change(server: MailServer)
     server.update(secrets=type(server.secrets)(), secrets_set_at=timezone.now() - timedelta(days=999))
 
     assert self_test.remind_of_old_secrets() == 0
+
+
+def old(server: MailServer) -> str:
+    now = timezone.now()
+    server.update(published_at=now, secrets_set_at=now - timedelta(days=181))
+    self_test.remind_of_old_secrets(now)
+    return str(Alert.objects.get().text)
+
+
+@pytest.mark.req("S1-38")
+def test_an_inbox_is_done_with_once_it_has_a_new_secret(new_server: NewServer) -> None:
+    server = new_server(protocol="forwarding", connection={"door": "raw"}, secrets=Secrets())
+    inbox.open_up(server, by=None)
+    drafts.begin(server)
+    said = old(server)
+    assert "The secret of Support has not been changed since" in said
+    assert "Press New secret on the page of the inbox, and enter it where the mail comes from." in said
+    assert "assword" not in said
+
+    inbox.rotate(server, by=None)
+
+    self_test.remind_of_old_secrets()
+    assert Alert.objects.get().ended_at is not None
+    drafts.adopt(server)
+    assert self_test.remind_of_old_secrets() == 0
+
+
+@pytest.mark.parametrize("sending", [{}, {"host": "smtp.example.com"}])
+def test_where_an_application_signs_in_its_secret_is_what_is_old(
+    new_server: NewServer, sending: dict[str, str]
+) -> None:
+    server = new_server(
+        auth="oauth", sending_auth="oauth" if sending else "password", sending=sending,
+        secrets=Secrets({"oauth.client_secret": "s"}),
+    )  # fmt: skip
+
+    said = old(server)
+
+    assert "The client secret of Support has not been changed since" in said
+    assert "Make a new one for the application at its provider, then enter it under Connection and publish." in said
+    assert "assword" not in said
+
+
+def test_where_only_answers_leave_by_password_the_password_is_named(new_server: NewServer) -> None:
+    server = new_server(auth="oauth", sending={"host": "smtp.example.com"}, secrets=Secrets({"sending.password": "s"}))
+
+    assert "The password of Support has not been changed since" in old(server)
+
+
+def test_an_inbox_that_takes_mail_by_smtp_has_no_secret_to_change(new_server: NewServer) -> None:
+    server = new_server(protocol="forwarding", connection={"door": "smtp"}, secrets=Secrets())
+    inbox.open_up(server, by=None)
+    now = timezone.now()
+    server.update(published_at=now, secrets_set_at=now - timedelta(days=181))
+
+    assert self_test.remind_of_old_secrets(now) == 0

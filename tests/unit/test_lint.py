@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from mailchannel.admin.promise import promises
 from mailchannel.compose.confirmation import CONFIRMATION_SPECS
-from mailchannel.models import InboundMail, MailServer
+from mailchannel.models import InboundMail, MailServer, SignIn
+from mailchannel.models.secrets import Secrets
 from mailchannel.pipeline.addressing import first_match
 from mailchannel.pipeline.file_rules import FILE_SPECS
 from mailchannel.pipeline.gates import acceptance_specs
@@ -24,6 +25,8 @@ from mailchannel.services.lint.mailbox import _longest_gap
 from mailchannel.services.lint.patterns import Patterns
 from mailchannel.services.lint.senders import one_letter_apart
 from mailchannel.services.readiness import problems
+from mailchannel.services.sign_in import rows
+from mailchannel.services.sign_in.application import Application
 from mailchannel.services.trouble import TROUBLE_SPECS
 from mailchannel.transports import TRANSPORTS
 from tests.broken_settings import BROKEN, IN_ORDER, put_in_order
@@ -171,3 +174,25 @@ def test_domains_one_slip_apart(one: str, other: str, near: bool) -> None:
 )
 def test_the_longest_time_without_a_pause(spans: list[tuple[int, int]], minutes: int) -> None:
     assert _longest_gap(spans) == minutes
+
+
+# --- Signing in ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("state", "remarked"), [(None, False), ("needs_consent", True), ("connected", False)])
+def test_a_pasted_token_keeps_quiet_until_it_was_refused(
+    server: MailServer, state: str | None, *, remarked: bool
+) -> None:
+    server.update(
+        auth="oauth",
+        oauth={"client_id": "helpdesk", "token_url": "https://sign.example.com/token"},
+        secrets=Secrets({**server.secrets, "oauth.refresh_token": "pasted"}),
+    )
+    if state:
+        own = Application.of(server, SignIn.Purpose.READING).fingerprint
+        SignIn.objects.create(server=server, state=state, tokens=Secrets({rows.APPLICATION: own}))
+
+    told = [each.text for each in lint(server) if each.field == "auth"]
+
+    wanted = ["Nobody has signed in at sign.example.com: no mail is read until somebody does."]
+    assert told == (wanted if remarked else [])

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailchannel.models import Alias, MailServer
-from mailchannel.services import same_mailbox
+from mailchannel.services import providers, same_mailbox
 from mailchannel.services.lint.remark import Draft, Remark
+from mailchannel.services.providers import ENCRYPTIONS
 
 STEP = "connection"
 DAY = 24 * 60
 #: Port → the encryption it is meant for.
-USUAL = {993: "tls", 143: "starttls", 465: "tls", 587: "starttls", 995: "tls", 110: "starttls"}
-WORDS = {"tls": "TLS", "starttls": "STARTTLS", "none": "no encryption"}
+USUAL = {
+    port: encryption
+    for ports in providers.USUAL_PORTS.values()
+    for encryption, port in ports.items()
+    if encryption != "none"
+}
 
 
 def addresses(draft: Draft) -> Iterator[Remark]:
@@ -59,8 +64,8 @@ def encryption(draft: Draft) -> Iterator[Remark]:
                 f"“Encryption” is off for {settings['host']}: whoever is on the way reads the password and all mail.",
             )
         elif chosen != "none" and isinstance(port, int) and USUAL.get(port, chosen) != chosen:
-            text = f"“Port” {port} is for {WORDS[USUAL[port]]}, but “Encryption” says {WORDS.get(chosen, chosen)}."
-            yield _remark(f"{prefix}port", text)
+            meant, said = ENCRYPTIONS[USUAL[port]], ENCRYPTIONS.get(chosen, chosen)
+            yield _remark(f"{prefix}port", f"“Port” {port} is for {meant}, but “Encryption” says {said}.")
 
 
 def times(draft: Draft) -> Iterator[Remark]:

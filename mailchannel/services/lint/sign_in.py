@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from mailchannel.models import SignIn
 from mailchannel.network.way import SignInFailed
 from mailchannel.services.lint.remark import Draft, Remark
-from mailchannel.services.sign_in import consistency, rows
-from mailchannel.services.sign_in.application import Application, by_token
+from mailchannel.services.sign_in import consistency
+from mailchannel.services.sign_in.waiting import waits_at
 
 STEP = "connection"
 FIELD = {SignIn.Purpose.READING: "auth", SignIn.Purpose.SENDING: "sending_auth"}
@@ -23,21 +23,14 @@ def contradictions(draft: Draft) -> Iterator[Remark]:
 def nobody(draft: Draft) -> Iterator[Remark]:
     """A person has to sign in once, and again when the provider says so."""
     for purpose in SignIn.Purpose:
-        if not by_token(draft.server, purpose):
-            continue
         try:
-            application = Application.of(draft.server, purpose)
+            provider = waits_at(draft.server, purpose)
         except SignInFailed as error:
             yield Remark(FIELD[purpose], f"“Sign in” for {purpose.label}: {error}", STEP)
             continue
-        row = rows.find(draft.server, purpose)
-        if application.by_itself or application.pasted or (row and row.state == SignIn.State.CONNECTED):
-            continue
-        yield Remark(
-            FIELD[purpose],
-            f"Nobody has signed in at {application.provider}: {WAITS[purpose]} until somebody does.",
-            STEP,
-        )
+        if provider:
+            text = f"Nobody has signed in at {provider}: {WAITS[purpose]} until somebody does."
+            yield Remark(FIELD[purpose], text, STEP)
 
 
 RULES = (contradictions, nobody)
