@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -97,24 +99,56 @@ class SuggestingInput(forms.TextInput):
         return format_html('{}<datalist id="{}">{}</datalist>', shown, offered, options)
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Of a stored secret, for which somebody has ticked a box. `typed`: what stands beside the tick."""
+
+    typed: str = field(repr=False)
+
+
 class SecretInput(forms.PasswordInput):
     """Never shows what is stored. `hx-preserve`: swapping fields around it does not lose what was just typed."""
 
     def __init__(self) -> None:
         super().__init__(attrs={"autocomplete": "new-password", "hx-preserve": "true"}, render_value=False)
+        self.removable = False
+
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
+        typed = super().value_from_datadict(data, files, name)
+        return Removal(typed or "") if self.removable and f"{name}-remove" in data else typed
+
+    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
+        shown = super().render(name, value, attrs, renderer)
+        if not self.removable:
+            return shown
+        box = {"checked": isinstance(value, Removal), "disabled": bool((attrs or {}).get("disabled"))}
+        return format_html(
+            '{}<label class="switch removal"><input type="checkbox" name="{}-remove"{}> Remove the stored one</label>',
+            shown,
+            name,
+            flatatt(box),
+        )
 
 
 class SecretField(forms.CharField):
-    """Write-only: left empty it means "keep what is stored"."""
+    """Write-only: left empty it means "keep what is stored". `removable`: its value may be a Removal, too."""
 
     widget = SecretInput
 
-    def __init__(self, *, stored: bool, **options: Any) -> None:
+    def __init__(self, *, stored: bool, removable: bool = False, **options: Any) -> None:
         super().__init__(**{**options, "strip": False, "initial": None})
         self.stored = stored
         self.required = bool(options.get("required")) and not stored
+        self.widget.removable = stored and removable
         if stored:
             self.widget.attrs["placeholder"] = STORED
+
+    def clean(self, value: Any) -> Any:
+        if not isinstance(value, Removal):
+            return super().clean(value)
+        if value.typed:
+            raise ValidationError("Type a new one or have the stored one removed, not both.")
+        return value
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return bool(data)
@@ -161,7 +195,7 @@ def _paragraph(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.F
 
 
 def _secret(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:
-    return SecretField(stored=stored, max_length=10_000, **common)
+    return SecretField(stored=stored, removable=not spec.required, max_length=10_000, **common)
 
 
 def _integer(spec: FieldSpec, common: dict[str, Any], stored: bool) -> forms.Field:

@@ -12,6 +12,7 @@ from django.contrib import admin as site
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -128,10 +129,11 @@ def _secret_view(make: Callable[..., str], done: str) -> View:
         person = _person(admin, request, server)
         if isinstance(person, HttpResponse):
             return person
-        if request.POST.get("seen") != _seen(server):
+        with transaction.atomic():
+            secret = make(server, by=person) if inbox.is_still(server, request.POST.get("seen", "")) else None
+        if secret is None:
             messages.info(request, "That was done already. A secret is shown only once; make a new one if you need it.")
             return redirect(page_url(server))
-        secret = make(server, by=person)
         messages.success(request, done)
         return _show(admin, request, server, secret=secret)
 

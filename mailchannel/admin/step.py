@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.forms.utils import ErrorDict
 from django.utils import timezone
 
-from mailchannel.admin.fields import LinesField, SecretField, UnlessField, form_field, inheriting_field
+from mailchannel.admin.fields import LinesField, Removal, SecretField, UnlessField, form_field, inheriting_field
 from mailchannel.kernel.specs import FieldSpec, Kind, with_defaults
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import Secrets
@@ -158,14 +158,15 @@ class Step(Form):
         return {name: value for name, value in typed.items() if value not in (None, "", [])}
 
     def secrets(self) -> Secrets:
-        """What is stored, and on top of it what was just typed."""
+        """What is stored, and on top of it what was just typed; without what is to be removed."""
         typed = {
             group.vault + spec.name: self.cleaned_data.get(group.name(spec))
             for group in self.groups()
             for spec in group.specs
             if spec.kind is Kind.SECRET
         }
-        return Secrets({**self.instance.secrets, **{name: value for name, value in typed.items() if value}})
+        found = {**self.instance.secrets, **{name: value for name, value in typed.items() if value}}
+        return Secrets({name: value for name, value in found.items() if not isinstance(value, Removal)})
 
     def check_lines(self, prefix: str, checks: Mapping[str, Callable[[str], str]]) -> None:
         """Gives each list among the fields of a group the check its lines have to pass."""
@@ -210,7 +211,7 @@ class Step(Form):
         field = self.fields[name]
         label = (field.label or name.replace("_", " ")).lower()
         if isinstance(field, SecretField):
-            return f"{label} (not shown)"
+            return f"{label}: removed" if isinstance(self.cleaned_data[name], Removal) else f"{label} (not shown)"
         return f"{label}: {_said(field, self[name].initial)} → {_said(field, self.cleaned_data.get(name))}"
 
 

@@ -140,16 +140,18 @@ def _save(admin: MailServerAdmin, request: HttpRequest, server: MailServer, step
 
 
 def _over_what_is_stored(form: Step, request: HttpRequest, step: type[Step]) -> Step:
-    """The form, over a draft where the mail server is published: what is in force stays until it is published again.
+    """The form, over what is stored now; over a draft where the mail server is published: what is in force stays until
+    it is published again.
 
-    Trying a mailbox takes seconds, in which somebody else may have published, discarded or begun a draft.
+    Trying a mailbox takes seconds, in which somebody else may have published, discarded or begun a draft, or taken back
+    a secret.
     """
     server = form.instance
     if server.pk is None:
         return form
     live = MailServer.objects.select_for_update().get(pk=server.live.pk)
     stored = drafts.begin(live) if live.published_at else live
-    return form if stored.pk == server.pk else step(request.POST, instance=stored)
+    return step(request.POST, instance=stored, complete=form.complete or live.published_at is not None)
 
 
 def _refresh(admin: MailServerAdmin, request: HttpRequest, server: MailServer, step: type[Step]) -> HttpResponse:

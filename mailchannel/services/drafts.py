@@ -13,7 +13,7 @@ from django.db import transaction
 from mailchannel.models import MailServer
 from mailchannel.services import audit
 from mailchannel.services.audit import Person
-from mailchannel.services.sign_in import rows
+from mailchannel.services.sign_in import rows, telling
 
 #: Everything people set.
 COLUMNS: Final = (
@@ -71,6 +71,7 @@ def adopt(server: MailServer) -> bool:
     copy_rows(draft, server)
     rows.take_over(draft, server)
     draft.delete()
+    telling.found_again(server)
     return True
 
 

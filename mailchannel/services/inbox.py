@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.text import slugify
 
@@ -133,6 +135,13 @@ def fingerprint(server: MailServer) -> str:
     return salted_hmac("mailchannel.inbox", "\0".join(parts)).hexdigest()[:32]
 
 
+def is_still(server: MailServer, seen: str) -> bool:
+    """Whether a page with this fingerprint is not out of date. Until the caller's transaction ends nobody else changes
+    address or secrets: of two who press a button at once the second is told.
+    """
+    return fingerprint(MailServer.objects.select_for_update().get(pk=server.live.pk)) == seen
+
+
 def open_up(server: MailServer, *, by: Person | None) -> str:
     """Makes what is missing of address and secret; the new secret, which is never shown again, or nothing."""
     server = server.live
@@ -179,16 +188,16 @@ def _new_secret(server: MailServer, by: Person | None, said: str) -> str:
         before = {OLD: stored[SECRET]} if stored.get(SECRET) else {}
         return Secrets({**stored, **before, SECRET: secret})
 
-    _change(server, renewed)
+    _change(server, renewed, secrets_set_at=timezone.now())
     audit.record(server, by=by, message=said)
     return secret
 
 
-def _change(server: MailServer, change: Callable[[Secrets], Secrets]) -> None:
+def _change(server: MailServer, change: Callable[[Secrets], Secrets], **columns: datetime) -> None:
     """In the settings in force and in those being prepared: publishing must not bring an old secret back."""
     with transaction.atomic():
         for row in MailServer.everything.select_for_update().filter(Q(pk=server.pk) | Q(draft_of=server)):
-            row.update(secrets=change(row.secrets))
+            row.update(secrets=change(row.secrets), **columns)
             if row.pk == server.pk:
                 server.secrets = row.secrets
 

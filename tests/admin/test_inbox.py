@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.test import Client, override_settings
 from django.utils import timezone
 
@@ -96,6 +97,27 @@ def test_loading_the_answer_anew_changes_nothing(administrator: Client, server: 
     server.refresh_from_db()
     assert again.status_code == 302
     assert dict(server.secrets) == secrets
+
+
+def test_of_two_who_press_at_once_one_gets_a_secret(administrator: Client, server: MailServer) -> None:
+    """Only two are valid at a time: with a third the one still entered at the provider would fall out."""
+    first = shown(press(administrator, server, "open"), "inbox-secret")
+    knew = {"seen": seen(administrator.get(f"{BASE}/{server.pk}/inbox/"))}
+    others: list[str] = []
+
+    def quicker(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        """Somebody else presses just before this one's transaction begins."""
+        if sql.startswith("SAVEPOINT") and not others:
+            others.append("")
+            others.append(inbox.rotate(MailServer.objects.get(pk=server.pk), by=None))
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(quicker):
+        answer = administrator.post(f"{BASE}/{server.pk}/inbox/rotate/", knew)
+
+    server.refresh_from_db()
+    assert answer.status_code == 302
+    assert inbox.knows(server, first) and inbox.knows(server, others[1])
 
 
 @pytest.mark.req("S0-52", "WB-08")

@@ -8,13 +8,14 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.contrib.messages.storage.fallback import FallbackStorage
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from mailchannel.admin import wizard
 from mailchannel.admin.connection import ConnectionStep
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import Secrets
-from mailchannel.services import drafts, publish
+from mailchannel.services import drafts, inbox, publish
+from tests.fixtures import NewServer
 
 
 def interrupted(server: MailServer, typed: dict[str, Any], meanwhile: Callable[[], object], rf: RequestFactory) -> Any:
@@ -75,3 +76,18 @@ def test_a_first_publication_meanwhile_keeps_an_edit_out_of_what_is_in_force(
     draft = drafts.draft_of(ready)
     assert draft is not None
     assert (ready.fetch_every_minutes, draft.fetch_every_minutes) == (1, 5)
+
+
+def test_a_secret_taken_back_while_an_edit_is_saved_stays_taken_back(
+    administrator: Client, new_server: NewServer, rf: RequestFactory
+) -> None:
+    server = new_server(protocol="forwarding", connection={"door": "raw"}, status="draft")
+    secret = inbox.open_up(server, by=None)
+    typed = {"name": "Support", "address": "support@example.com", "protocol": "forwarding", "door": "raw"}
+
+    answer = interrupted(server, {**typed, "max_tries": "7"}, lambda: inbox.revoke(server, by=None), rf)
+
+    server = MailServer.objects.get(pk=server.pk)
+    assert (answer.status_code, server.max_tries) == (302, 7)
+    assert inbox.has_secret(server)
+    assert not inbox.knows(server, secret)

@@ -149,6 +149,55 @@ def test_a_secret_is_forgotten_with_the_way_it_was_for(administrator: Client) ->
     assert again.secrets == {"password": "pass"}
 
 
+def test_a_secret_that_is_not_needed_is_removed_by_a_tick(administrator: Client) -> None:
+    server = stored(administrator, {**GRAPH, "oauth-refresh_token": "pasted"})
+    page = administrator.get(f"{BASE}/{server.pk}/connection/").content.decode()
+    assert page.count("Remove the stored one") == 2
+
+    again = stored(administrator, {**GRAPH, "oauth-client_secret": "", "oauth-client_secret-remove": "on"}, server)
+
+    assert again.secrets == {f"{READING_VAULT}refresh_token": "pasted"}
+    assert "client secret: removed" in LogEntry.objects.values_list("change_message", flat=True)[0]
+    page = administrator.get(f"{BASE}/{server.pk}/connection/").content.decode()
+    assert page.count("Remove the stored one") == 1
+
+
+def test_a_tick_for_removing_is_shown_again_and_does_not_go_with_a_new_secret(administrator: Client) -> None:
+    server = stored(administrator, GRAPH)
+
+    answer = administrator.post(
+        f"{BASE}/{server.pk}/connection/", {**GRAPH, "oauth-client_secret-remove": "on", "_save": "1"}
+    )
+
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "Type a new one or have the stored one removed, not both." in page
+    assert re.search(r'name="oauth-client_secret-remove"[^>]* checked', page)
+    assert MailServer.objects.get().secrets == server.secrets
+
+
+def test_a_secret_that_is_needed_cannot_be_removed(administrator: Client) -> None:
+    imap = {"protocol": "imap", "auth": "password", "host": "mail.example.com", "port": "993", "encryption": "tls"}
+    account = {"username": "support", "password": "pass", "sending-username": "sender", "sending-password": "other"}
+    smtp = {"sending_protocol": "smtp", "sending_auth": "password", "sending-host": "smtp.example.com"}
+    typed = {**BASICS, **imap, **account, **smtp, "sending-encryption": "tls"}
+    server = stored(administrator, typed)
+
+    gone = {"password": "", "password-remove": "on", "sending-password": "", "sending-password-remove": "on"}
+    again = stored(administrator, {**typed, **gone}, server)
+
+    assert again.secrets == {"password": "pass"}
+
+
+def test_what_is_removed_need_not_be_given_again(administrator: Client) -> None:
+    server = stored(administrator, GRAPH)
+    gone = {"oauth-client_id": "another", "oauth-client_secret": "", "oauth-client_secret-remove": "on"}
+
+    again = stored(administrator, {**GRAPH, **gone}, server)
+
+    assert (again.oauth["client_id"], again.secrets) == ("another", {})
+
+
 @pytest.mark.req("S4-22")
 def test_a_second_application_sends_where_it_is_wanted(administrator: Client) -> None:
     own = {name.replace("oauth-", "sending-oauth-"): value for name, value in APPLICATION.items()}

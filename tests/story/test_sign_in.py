@@ -76,10 +76,12 @@ def make(new_server: NewServer, provider: IdentityProvider, authority: Authority
     return build
 
 
-def consent(server: MailServer, provider: IdentityProvider, person: User, user: str = "") -> consents.Outcome:
+def consent(
+    server: MailServer, provider: IdentityProvider, person: User, user: str = "", purpose: str = "reading"
+) -> consents.Outcome:
     """All the person does."""
     way = provider_way(server)
-    url = consents.begin(server, "reading", way, by=person, session="s")
+    url = consents.begin(server, purpose, way, by=person, session="s")
     answer = dict(parse_qsl(urlsplit(provider.sign_in(url, user or str(server.connection.get("username") or server.address))).query))  # fmt: skip
     return consents.finish(consents.claim(answer, by=person, session="s"), answer, way)
 
@@ -325,6 +327,59 @@ def test_a_revoked_sign_in_is_told_once_and_not_tried_again(
     consent(server, provider, agent)
 
     assert token(server)
+    assert not Alert.objects.filter(ended_at=None).exists()
+
+
+def test_signing_in_for_one_purpose_leaves_the_loss_of_the_other_at_the_bell(
+    make: Make, provider: IdentityProvider, agent: User
+) -> None:
+    server = make()
+    own = {"sending_protocol": "smtp", "sending_auth": "oauth", "sending": {"host": "smtp.example.com"}}
+    secrets = Secrets({**server.secrets, "sending-oauth.client_secret": SECRET})
+    server.update(**own, sending_oauth=server.oauth, secrets=secrets)
+    for purpose in ("sending", "reading"):
+        consent(server, provider, agent, purpose=purpose)
+    for row in SignIn.objects.all():
+        row.state, row.error = State.NEEDS_CONSENT, "It was taken back."
+        row.save()
+        telling.lost(row)
+
+    consent(server, provider, agent)
+
+    assert "for sending" in Alert.objects.get(kind=telling.SIGN_IN, ended_at=None).text
+
+    consent(server, provider, agent, purpose="sending")
+
+    assert not Alert.objects.filter(ended_at=None).exists()
+
+
+def test_a_sign_in_that_is_used_no_more_keeps_no_alert_open(
+    make: Make, provider: IdentityProvider, agent: User
+) -> None:
+    server = make()
+    consent(server, provider, agent)
+    row = SignIn.objects.create(server=server, purpose="sending", state=State.NEEDS_CONSENT, error="It was taken back.")
+    telling.lost(row)
+
+    consent(server, provider, agent)
+
+    assert not Alert.objects.filter(ended_at=None).exists()
+
+
+def test_an_alert_ends_with_the_sign_in_it_is_about(make: Make, provider: IdentityProvider, agent: User) -> None:
+    server = make()
+    consent(server, provider, agent)
+    row = SignIn.objects.get()
+    row.state, row.error = State.NEEDS_CONSENT, "It was taken back."
+    row.save()
+    telling.lost(row)
+
+    drafts.begin(server).update(max_tries=7)
+    drafts.adopt(server)
+    assert Alert.objects.filter(ended_at=None).exists()
+
+    drafts.begin(server).update(auth="password")
+    drafts.adopt(server)
     assert not Alert.objects.filter(ended_at=None).exists()
 
 
