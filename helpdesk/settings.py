@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from helpdesk import environment as env
+from mailchannel.parsing.addresses import LONGEST_DOMAIN, ascii_domain
 from mailchannel.parsing.limits import DEEPEST, Limits
 from mailchannel.smtp_in.places import Place, place
 
@@ -217,8 +219,17 @@ MAIL_LIMITS = env.amounts(
     largest={"depth": DEEPEST},
 )
 
+
+def _domain(name: str, value: str) -> str:
+    domain = ascii_domain(value)
+    label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    if value and not (len(domain) <= LONGEST_DOMAIN and re.fullmatch(rf"{label}(\.{label})*", domain)):
+        raise ImproperlyConfigured(f"{name} must look like inbound.example.com, not {value!r}.")
+    return domain
+
+
 #: Domain of the addresses that mail is forwarded to; left empty it is the host of PUBLIC_URL.
-INBOUND_DOMAIN = env.text("INBOUND_DOMAIN").lower()
+INBOUND_DOMAIN = _domain("INBOUND_DOMAIN", env.text("INBOUND_DOMAIN"))
 
 
 def _place(name: str, value: str) -> Place | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import stat
 from collections.abc import AsyncIterator, Callable
@@ -39,15 +40,17 @@ class Listening:
 
 @asynccontextmanager
 async def listening(wanted: Listening) -> AsyncIterator[None]:
-    """Takes connections inside the block. Raises OSError (a port is taken, a certificate cannot be read)."""
+    """Takes connections inside the block. Raises OSError (a place is taken, a certificate cannot be read)."""
     context = _context(wanted)
     threads = ThreadPoolExecutor(THREADS, thread_name_prefix="intake")
     receptionist = Receptionist(threads)
     servers: list[asyncio.Server] = []
+    ours: list[Place] = []
     try:
         for kind, place in ((Smtp, wanted.smtp), (Lmtp, wanted.lmtp)):
             if place:
                 servers.append(await _serve(place, _factory(kind, wanted, receptionist, context)))
+                ours.append(place)
         yield
     finally:
         for server in servers:
@@ -55,7 +58,7 @@ async def listening(wanted: Listening) -> AsyncIterator[None]:
         with suppress(TimeoutError):
             await asyncio.wait_for(_silence(receptionist), GRACE)
         threads.shutdown(wait=True)
-        for place in wanted.places:
+        for place in ours:
             _remove_socket(place)
 
 
@@ -78,6 +81,8 @@ def _factory(
 async def _serve(place: Place, factory: Callable[[], asyncio.BaseProtocol]) -> asyncio.Server:
     loop = asyncio.get_running_loop()
     if place.path:
+        if _answers(place):
+            raise OSError(f"Another program takes mail at {place}. Stop it, or choose another place.")
         _remove_socket(place)  # left by a process that was killed
         return await loop.create_unix_server(factory, place.path)
     return await loop.create_server(factory, place.host, place.port)
@@ -95,6 +100,18 @@ def _context(wanted: Listening) -> ssl.SSLContext | None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(wanted.certificate, wanted.key or None)
     return context
+
+
+def _answers(place: Place) -> bool:
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(1)
+        try:
+            line.connect(place.path)
+        except (TimeoutError, BlockingIOError):
+            return True  # too busy to take another line
+        except OSError:
+            return False
+    return True
 
 
 def _remove_socket(place: Place) -> None:

@@ -23,7 +23,7 @@ from mailchannel.smtp_in.places import Place, place
 from tests.contract.test_doors import forwarding, listener
 from tests.fixtures import NewServer
 from tests.letters import letter
-from tests.running.processes import ROOT, environment, running
+from tests.running.processes import ROOT, environment, manage, running
 from tests.servers.certificates import Authority, Pair
 from tests.servers.fixtures import Failpoint
 from tests.servers.loopback import HOST, free_port, wait_until
@@ -338,6 +338,32 @@ def test_places_as_people_write_them(text: str, meant: Place | None) -> None:
 def test_what_is_no_place(text: str) -> None:
     with pytest.raises(ValueError, match="must look like"):
         place(text)
+
+
+def test_a_socket_somebody_answers_at_is_left_to_them(tmp_path: Path) -> None:
+    where = Place(path=str(tmp_path / "mail.sock"))
+
+    with listener(lmtp=where):
+        second = manage("listen_mail", env=environment(tmp_path, HELPDESK_LMTP_LISTEN=str(where)))
+        assert second.returncode == 1
+        assert f"Another program takes mail at {where}" in second.stderr
+        assert greets_at(where)
+
+
+def test_a_socket_left_by_a_process_that_was_killed_is_taken_over(tmp_path: Path) -> None:
+    where = Place(path=str(tmp_path / "mail.sock"))
+    with closing(socket.socket(socket.AF_UNIX)) as left:
+        left.bind(where.path)
+
+    with listener(lmtp=where):
+        assert greets_at(where)
+
+
+def greets_at(where: Place) -> bool:
+    with closing(socket.socket(socket.AF_UNIX)) as line:
+        line.settimeout(10)
+        line.connect(where.path)
+        return line.recv(100).startswith(b"220")
 
 
 # --- The pipe -----------------------------------------------------------------------------------

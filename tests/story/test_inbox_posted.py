@@ -37,7 +37,8 @@ from tests.servers.loopback import HOST, free_port, wait_until
 from tests.servers.providers import POSTS, SIGNING_KEY, Post, Told, Topic, form, mailgun, postmark, send, signed
 from tests.servers.ways import way
 from tests.servers.web import Answer, OneAnswer, Request
-from tickets.models import Ticket
+from tickets.blobs import open_blob
+from tickets.models import Attachment, Ticket
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -598,6 +599,22 @@ def test_brevos_files_are_fetched_before_the_mail_counts_as_kept(
     files = [part.get_payload(decode=True) for part in as_message(first).walk() if part.get_filename()]
     assert files == [b"the file", b"the file"]
     assert {request.path for request in brevo_api.asked} == {"/inbound/attachments/t%2F0", "/inbound/attachments/t%2F1"}
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_file_brevo_has_no_more_is_missed_and_its_mail_taken(
+    status: int, opened: Any, at: Any, brevo_api: OneAnswer, authority: Authority
+) -> None:
+    server, secret = opened("brevo", authorities=authority.bundle.read_text())
+    server.update(secrets=Secrets({**server.secrets, "api_key": "the key"}))
+    brevo_api.spoil("/inbound/attachments/t%2F0", Answer(status))
+
+    assert send(at(server), brevo_mails(letter(), files=2), secret=secret).status == 200
+
+    push.settle_server(server.pk)
+    files = {file.filename: open_blob(file.sha256).read().decode() for file in Attachment.objects.all()}
+    assert files["1.txt"] == "the file"
+    assert f"Brevo answered {status}" in files["0.txt is missing.txt"]
 
 
 def test_one_mail_that_cannot_be_understood_does_not_keep_the_others_out(opened: Any, at: Any) -> None:

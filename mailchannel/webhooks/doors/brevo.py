@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from anymail.inbound import AnymailInboundMessage
 from anymail.webhooks.brevo import BrevoInboundWebhookView
+from requests import Response
 
 from mailchannel.network.https import FAILURES, Session
 from mailchannel.network.way import Way
@@ -21,6 +22,8 @@ from mailchannel.webhooks.rebuilt import UNUSED, as_file, unfolded, written
 
 API: Final = "https://api.brevo.com/v3"
 MOST_MAILS: Final = 500  # in one request
+#: What is answered for a file that will never be there again.
+GONE: Final = (404, 410)
 
 
 @door
@@ -76,25 +79,40 @@ class _View(BrevoInboundWebhookView):  # type: ignore[misc]
         if not key:
             raise Later("A file belongs to this mail, and Brevo's API key is missing in the settings of this inbox.")
         url = f"{self._api}/inbound/attachments/{quote(str(attachment['DownloadToken']), safe='')}"
-        content, kind = fetched(url, key, self._inbox.way())
+        answer = fetched(url, key, self._inbox.way())
+        if answer.status_code in GONE:
+            return _missing(attachment.get("Name"), answer.status_code)
         return AnymailInboundMessage.construct_attachment(
-            content_type=as_file(kind or attachment["ContentType"]),
-            content=content,
+            content_type=as_file(answer.headers.get("Content-Type") or attachment["ContentType"]),
+            content=answer.content,
             filename=attachment.get("Name"),
             content_id=attachment.get("ContentID") or None,
         )
 
 
-def fetched(url: str, key: str, way: Way) -> tuple[bytes, str]:
-    """Raises Later."""
+def fetched(url: str, key: str, way: Way) -> Response:
+    """The file, or that there is none any more. Raises Later."""
     try:
         with Session(way) as session:
             answer = session.request("GET", url, headers={"api-key": key})
     except FAILURES as error:
         raise Later(f"A file of this mail cannot be fetched from Brevo: {type(error).__name__}.") from None
-    if answer.status_code != 200:
+    if answer.status_code not in (200, *GONE):
         raise Later(f"A file of this mail cannot be fetched: Brevo answered {answer.status_code}.")
-    return answer.content, answer.headers.get("Content-Type", "")
+    return answer
+
+
+def _missing(name: Any, status: int) -> Any:
+    """Stands where the file would: waiting for it would cost the whole mail, as soon as Brevo gives up."""
+    text = (
+        f"{name or 'A file'} belongs to this mail, but could not be fetched: Brevo answered {status}, so it has it no "
+        "more. Ask the sender to send it again.\n"
+    )
+    return AnymailInboundMessage.construct_attachment(
+        content_type="text/plain; charset=utf-8",
+        content=text.encode("utf-8", "replace"),
+        filename=f"{name or 'A file'} is missing.txt",
+    )
 
 
 def _cleaned(item: dict[str, Any]) -> dict[str, Any]:
