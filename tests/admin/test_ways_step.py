@@ -65,7 +65,7 @@ def stored(client: Client, typed: dict[str, str], server: MailServer | None = No
     return MailServer.objects.get()
 
 
-@pytest.mark.req("S4-02", "S2-07", "S3-09", "S1-06")
+@pytest.mark.req("S4-02", "S2-07", "S3-09", "S1-06", "S4-19")
 @pytest.mark.parametrize(
     ("protocol", "asked", "not_asked"),
     [
@@ -126,7 +126,7 @@ def test_answers_leave_the_way_mail_comes_in_unless_something_else_is_chosen(
     assert (kept["sending_protocol"], kept["sending_auth"]) == ("smtp", "password")
 
 
-@pytest.mark.req("S4-19", "S4-21")
+@pytest.mark.req("S4-21")
 def test_what_was_typed_is_stored_and_secrets_apart_from_it(administrator: Client) -> None:
     server = stored(administrator, GRAPH)
 
@@ -300,7 +300,7 @@ def test_nor_are_those_a_pasted_refresh_token_brings(administrator: Client) -> N
     assert page.context["form"].errors.keys() == {"oauth-client_secret", "oauth-refresh_token"}
 
 
-@pytest.mark.req("S2-04", "S4-12", "S4-14")
+@pytest.mark.req("S2-04", "S4-12")
 def test_the_defaults_of_microsoft_bring_oauth_and_its_clouds_authority(administrator: Client) -> None:
     typed = {**BASICS, "protocol": "imap", "auth": "password", "sending_protocol": "smtp", "provider": "microsoft-us"}
 
@@ -311,7 +311,6 @@ def test_the_defaults_of_microsoft_bring_oauth_and_its_clouds_authority(administ
     assert 'placeholder="https://outlook.office365.us/IMAP.AccessAsUser.All' in page
 
 
-@pytest.mark.req("S3-09", "S4-16")
 def test_exchange_online_is_warned_about_by_date(administrator: Client) -> None:
     typed = {**BASICS, "protocol": "ews", "url": "https://outlook.office365.com/EWS/Exchange.asmx"}
 
@@ -320,6 +319,7 @@ def test_exchange_online_is_warned_about_by_date(administrator: Client) -> None:
     assert "2027-04-01" in page and "Use Microsoft Graph, or IMAP with OAuth." in page
 
 
+@pytest.mark.req("S4-16", "S4-17")
 def test_one_url_serves_reading_and_sending(administrator: Client) -> None:
     exchange = {
         "protocol": "ews",
