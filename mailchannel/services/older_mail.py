@@ -1,4 +1,6 @@
-"""Mail from before the start date: looked for once an hour, and the newest of it stands in the mail log."""
+"""Mail from before the start date: the newest of it stands in the mail log. Where a folder is listed page by page, once
+an hour has to do.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,11 @@ from django.core.cache import cache
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.models import InboundMail, MailServer
 from mailchannel.services.same_mailbox import of_same_account
-from mailchannel.transports import Transport
+from mailchannel.transports import TRANSPORTS, Transport
 
 #: So many are listed in the mail log, the newest of them; the rest is left unread.
 LOGGED: Final = 1000
-#: A folder with years of mail in it is a hundred pages of Microsoft Graph.
+#: A folder with years of mail in it is a hundred pages of Microsoft Graph; by IMAP it is one answer.
 EVERY: Final = timedelta(hours=1)
 
 #: There is no older mail.
@@ -25,8 +27,10 @@ FIRST: Final = date(1970, 1, 2)
 log = logging.getLogger(__name__)
 
 
-def is_due(server: MailServer, folder: str, epoch: str) -> bool:
+def is_due(server: MailServer, box: Transport, folder: str, epoch: str) -> bool:
     """Also after each publication, and for mail that a person has put back since: it may be from before the start."""
+    if not _lists_by_page(box):
+        return True
     looked = _looked(_name(server, folder, epoch))
     if looked is None:
         return True
@@ -34,8 +38,10 @@ def is_due(server: MailServer, folder: str, epoch: str) -> bool:
     return failed.filter(retry_at__gte=looked).exists()
 
 
-def was_looked_for(server: MailServer, folder: str, epoch: str, began: datetime) -> None:
+def was_looked_for(server: MailServer, box: Transport, folder: str, epoch: str, began: datetime) -> None:
     """Call when all of it was taken in; `began` is when it was listed."""
+    if not _lists_by_page(box):
+        return
     try:
         cache.set(_name(server, folder, epoch), began, EVERY.total_seconds())
     except Exception:  # each cache fails in a way of its own
@@ -53,6 +59,10 @@ def keys(box: Transport, folder: str, start: datetime, *, older: bool) -> list[s
     recent = set(box.keys(folder, since)) if found else set()
     skipped = set([key for key in found if key not in recent][:-LOGGED])
     return [key for key in found if key not in skipped]
+
+
+def _lists_by_page(box: Transport) -> bool:
+    return getattr(TRANSPORTS[box.key], "lists_by_page", False)
 
 
 def _looked(name: str) -> datetime | None:

@@ -80,14 +80,14 @@ class Fetch:
         reused_names.let_go(self.server, self.box, folder, epoch)
         self._file(folder, epoch)
         began = timezone.now()
-        older = self.channel.sync_start is not None and older_mail.is_due(self.server, folder, epoch)
+        older = self.channel.sync_start is not None and older_mail.is_due(self.server, self.box, folder, epoch)
         keys = self._new_keys(folder, epoch, older=older)
         for done, batch in self._batches(folder, epoch, keys):
             self._check_on_everything()
             self._take(folder, epoch, batch)
             self.progress(done, len(keys))
         if older:
-            older_mail.was_looked_for(self.server, folder, epoch, began)
+            older_mail.was_looked_for(self.server, self.box, folder, epoch, began)
 
     def _forget_other_epochs(self, folder: str, epoch: str) -> None:
         """Keys of another epoch name other messages now: nothing may be moved by them. The mails are recognised by

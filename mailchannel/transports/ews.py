@@ -27,6 +27,7 @@ class Ews:
     label = "Exchange (on-premises)"
     auths = ("password", "oauth_microsoft")
     has_folders = True
+    lists_by_page = True  # many mails take many requests
     rewrites = True  # Exchange keeps parts of a mail and writes it down anew each time
     fields = FIELDS
 

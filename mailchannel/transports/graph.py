@@ -49,6 +49,7 @@ class Graph:
     label = "Microsoft Graph"
     auths = ("oauth_microsoft",)
     has_folders = True
+    lists_by_page = True  # many mails take many requests
     rewrites = True
     fields = (
         ENDPOINT,

@@ -679,7 +679,7 @@ def test_what_lies_there_from_before_the_start_is_not_listed_at_every_fetch(
     run(server, mailbox)
 
     pages = [each.query for each in mailbox.server.asked[before:] if each.path.endswith("/messages")]
-    assert [each["$filter"] for each in pages] == ["receivedDateTime ge 2026-05-31T00:00:00Z"]
+    assert [each["$filter"] for each in pages] == ["receivedDateTime ge 2026-05-30T00:00:00Z"]
     assert (server.inbound.count(), Ticket.objects.count()) == (8, 1)
 
 

@@ -16,6 +16,8 @@ from mailchannel.models import FetchRun, InboundMail, MailServer
 from mailchannel.services import back_to_inbox, debug, older_mail
 from mailchannel.services import settle as settling
 from mailchannel.services.fetch import fetch
+from mailchannel.services.ways import reading_way
+from mailchannel.transports.imap import Imap
 from tests.fixtures import NewServer
 from tests.letters import letter
 from tests.servers.mailbox import Mailbox
@@ -27,7 +29,9 @@ BEFORE = START - timedelta(days=9)
 
 
 @pytest.fixture
-def server(dovecot: Mailbox, new_server: NewServer, agent: User) -> MailServer:
+def server(dovecot: Mailbox, new_server: NewServer, agent: User, monkeypatch: pytest.MonkeyPatch) -> MailServer:
+    """As if listing a folder by IMAP took as long as by Graph."""
+    monkeypatch.setattr(Imap, "lists_by_page", True, raising=False)
     server = new_server(dovecot, sync_start=START, version=1)
     debug.begin(server, hours=24, by=agent)
     return server
@@ -55,13 +59,26 @@ def test_it_is_looked_for_once_and_new_mail_at_every_fetch(dovecot: Mailbox, ser
     assert (listed(), report.opened, subjects()) == (["since 2026-05-31"], 1, ["new", "old"])
 
 
+def test_where_listing_is_one_answer_it_is_looked_for_at_every_fetch(
+    dovecot: Mailbox, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Imap, "lists_by_page")
+    fetch(server)
+    dovecot.deliver(letter(subject="old"), internal_date=BEFORE)
+
+    fetch(server)
+
+    assert subjects() == ["old"]
+
+
 def test_after_an_hour_it_is_looked_for_again(server: MailServer) -> None:
-    older_mail.was_looked_for(server, "INBOX", "7", timezone.now())
+    box = Imap(server.connection, reading_way(server))
+    older_mail.was_looked_for(server, box, "INBOX", "7", timezone.now())
 
     due = []
     for minutes in (0, 59, 61):
         with time_machine.travel(timezone.now() + timedelta(minutes=minutes)):
-            due.append(older_mail.is_due(server, "INBOX", "7"))
+            due.append(older_mail.is_due(server, box, "INBOX", "7"))
 
     assert due == [False, False, True]
 
