@@ -36,6 +36,7 @@ PLACES = ("host", "port", "encryption", "url", "endpoint", "mailbox", "impersona
 #: Of an application, what hardly anybody has to change.
 RARE = ("authorization_url", "token_url", "scopes", "refresh_token")
 WHEN = ("fetch_every_minutes", "skip_times", "timeout_ms", "max_tries", "cool_off_minutes")
+OF_FETCHING = ("fetch_every_minutes", "skip_times", "max_tries", "cool_off_minutes")
 
 
 class ConnectionStep(TwoWays):
@@ -90,6 +91,8 @@ class ConnectionStep(TwoWays):
         for name in ("oauth-secret_expires", "sending-oauth-secret_expires"):
             if name in self.fields:
                 self.fields[name].widget = forms.DateInput(attrs={"type": "date"})
+        for name in OF_FETCHING if self.is_brought else ():
+            del self.fields[name]
         self.add_on_the_way()
         self.show_what_is_asked_for()
         self.share_places()
@@ -183,7 +186,7 @@ class ConnectionStep(TwoWays):
             self.bound(("sending_protocol", *sending, "sending_auth", "same_account", *sender, *own)),
             rare=self.bound(self._application(SENDING, rare=True)),
         )
-        yield Section("When?", self.bound(WHEN))
+        yield Section("How long do we wait?" if self.is_brought else "When?", self.bound(WHEN))
         yield Section("On the way there", self.bound(ON_THE_WAY))
 
     def clean(self) -> dict[str, Any]:

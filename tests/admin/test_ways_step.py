@@ -8,6 +8,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
+from mailchannel.admin.connection import OF_FETCHING
 from mailchannel.models import MailServer
 from mailchannel.models.secrets import Secrets
 from mailchannel.services.sign_in.specs import READING_VAULT
@@ -73,7 +74,7 @@ def stored(client: Client, typed: dict[str, str], server: MailServer | None = No
         ("pop3", {"host", "port", "encryption", "password", "auth"}, {"url", "endpoint", "oauth-client_id"}),
         ("ews", {"url", "mailbox", "password", "sign_in"}, {"host", "port", "endpoint", "provider"}),
         ("graph", {"endpoint", "mailbox", "oauth-client_id", "oauth-tenant"}, {"host", "password", "username"}),
-        ("forwarding", {"door"}, {"host", "password", "auth", "oauth-client_id"}),
+        ("forwarding", {"door", "timeout_ms"}, {"host", "password", "auth", "oauth-client_id", *OF_FETCHING}),
     ],
 )
 def test_each_protocol_asks_for_its_own(
