@@ -5,8 +5,8 @@
 
 PYTHON ?= python3
 PORT ?= 8000
-# More than the processors of a small machine, as most tests wait for a server now and then.
-WORKERS_FOR_TESTS ?= 4
+# Per database. More than the processors of a small machine, as most tests wait for a server now and then.
+WORKERS_FOR_TESTS ?= 3
 DEMO_OPTIONS ?=
 
 BIN := .venv/bin
@@ -30,8 +30,7 @@ install-dev: .venv/.installed-dev
 
 test: install-dev
 	scripts/install-services
-	@$(MAKE) --no-print-directory test-postgres
-	@$(MAKE) --no-print-directory test-sqlite
+	@$(MAKE) --no-print-directory -j 2 test-postgres test-sqlite
 
 # A file's tests share servers and processes, so a file stays with one worker. Files begin in the order of their names,
 # not those of many tests first: the few tests that drive a browser take longest. A worker that dies is not replaced, as
