@@ -85,9 +85,9 @@ def test_a_secret_taken_back_while_an_edit_is_saved_stays_taken_back(
     secret = inbox.open_up(server, by=None)
     typed = {"name": "Support", "address": "support@example.com", "protocol": "forwarding", "door": "raw"}
 
-    answer = interrupted(server, {**typed, "max_tries": "7"}, lambda: inbox.revoke(server, by=None), rf)
+    answer = interrupted(server, {**typed, "timeout_ms": "7000"}, lambda: inbox.revoke(server, by=None), rf)
 
     server = MailServer.objects.get(pk=server.pk)
-    assert (answer.status_code, server.max_tries) == (302, 7)
+    assert (answer.status_code, server.timeout_ms) == (302, 7000)
     assert inbox.has_secret(server)
     assert not inbox.knows(server, secret)
