@@ -30,7 +30,7 @@ _CLIENT_SECRET = FieldSpec(
     "client_secret",
     "Client secret",
     Kind.SECRET,
-    help="The secret's value, not its ID. Left empty: the application has none.",
+    help="The secret's value, not its ID. Some applications have none.",
 )
 _GRANT = FieldSpec(
     "grant",
