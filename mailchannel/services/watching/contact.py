@@ -68,7 +68,8 @@ class Contact:
             return
         self._failures += 1
         text = str(error)
-        if text != self._error:
+        lasts = self._failures > 1 or error.permanent  # else it may only be starting, as we are
+        if lasts and text != self._error:
             log.warning("mail server %s: not told of new mail: %s", self.server_id, text)
             self._error = text
         self._says(self.server_id, Push(error=text))
