@@ -52,6 +52,12 @@ class GraphLine:
         self._seen: Watch = nobody
         self._session: https.Session | None = None
 
+    @property
+    def answered(self) -> str:
+        """For "Test connection", once it is open."""
+        checked = "is valid" if self._way.verify else "was not checked"
+        return f"{self.host} answered, encrypted; the certificate {checked}."
+
     def watch(self, seen: Watch) -> None:
         """Tells of every step up to the sign-in."""
         self._seen = seen

@@ -19,6 +19,12 @@ ENVELOPE = (b"From ", b">From ")  # of a mailbox file
 BLANK_LINES = (b"\n\n", b"\n\r\n")
 
 
+def headers_of(raw: bytes) -> bytes:
+    """The header block with the blank line that ends it; all of it where there is none."""
+    ends = [at + len(end) for end in BLANK_LINES if (at := raw.find(end)) >= 0]
+    return raw[: min(ends)] if ends else raw
+
+
 @dataclass(slots=True)
 class HeaderBlock:
     """`fields` are names in lower case with their raw values, in order. The body begins at `body`."""

@@ -84,7 +84,7 @@ class Graph:
             whose = self._client.whose()
         leaves = f"Mail leaves from {self._mailbox or whose or 'the mailbox of whoever signed in'}."
         self._seen(Sight(Step.MAILBOX, leaves))
-        return (f"{self._client.host} answered, encrypted, with its certificate checked.", leaves)
+        return (self._client.answered, leaves)
 
     def _send_without_copy(self, encoded: bytes) -> None:
         draft = self._client.post_draft(encoded)

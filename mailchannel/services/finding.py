@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mailchannel.models import InboundMail, RawMail
+from mailchannel.parsing.header_block import headers_of
 from mailchannel.parsing.identity import SEARCHED, identity
 from mailchannel.parsing.rebuilt import rebuilt_identity
-from mailchannel.services.keep import headers_of, rewrites
+from mailchannel.services.keep import rewrites
 from mailchannel.transports import MessageRef, Transport
 
 LISTED_AT_ONCE = 200

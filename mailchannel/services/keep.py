@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 from mailchannel.kernel.decisions import Outcome
 from mailchannel.kernel.failpoints import hit
 from mailchannel.models import InboundMail, MailServer, RawMail
+from mailchannel.parsing.header_block import headers_of
 from mailchannel.parsing.identity import identity
 from mailchannel.parsing.rebuilt import rebuilt_identity
 from mailchannel.services import another_way
@@ -94,12 +95,6 @@ def ledger(server: MailServer, folders: Collection[str]) -> QuerySet[InboundMail
     others = of_same_account(server) - {server.live.pk} if lying else ()
     shared = Q(server__in=others, folder__in=lying) if others else Q()
     return InboundMail.objects.filter(Q(server=server.live) | shared)
-
-
-def headers_of(raw: bytes) -> bytes:
-    """The header block with the blank line that ends it."""
-    ends = [at + len(end) for end in (b"\n\r\n", b"\n\n") if (at := raw.find(end)) >= 0]
-    return raw[: min(ends)] if ends else raw
 
 
 @transaction.atomic

@@ -19,9 +19,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from mailchannel.models import MailServer
+from mailchannel.parsing.header_block import headers_of
 from mailchannel.pipeline.gates.too_large import limit
 from mailchannel.services import schedule, turned_away
-from mailchannel.services.keep import Arrival, Kept, Place, headers_of, keep
+from mailchannel.services.keep import Arrival, Kept, Place, keep
 from mailchannel.services.lease import hold
 from mailchannel.services.settle import end_as_failed, settle
 

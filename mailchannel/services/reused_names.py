@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailchannel.models import InboundMail, MailServer
-from mailchannel.services.keep import headers_of
+from mailchannel.parsing.header_block import headers_of
 from mailchannel.transports import TRANSPORTS, MessageRef, Transport
 
 Remote = InboundMail.Remote

@@ -12,19 +12,15 @@ from mailchannel.kernel.specs import FieldSpec, with_defaults
 from mailchannel.network.graph_client import CLOUDS, GraphClient, fingerprint, parse_moment, segment
 from mailchannel.network.graph_faults import Gone, GraphFault
 from mailchannel.network.graph_folders import GraphFolder, GraphFolders, missing
+from mailchannel.network.graph_message import DETAILS, size_of
 from mailchannel.network.sights import Sight, Step, Watch, nobody
 from mailchannel.network.way import Way
+from mailchannel.parsing.header_block import headers_of
 from mailchannel.transports import Fetched, Folder, Listed, MessageRef, TransportError, transport
 
 PAGE = 500
 SMALL = 200_000  # bytes
 FIRST = date(1970, 1, 2)  # there is no older mail
-#: PidTagMessageSize, which the message of Graph does not have.
-SIZE = "Integer 0xe08"
-DETAILS = {
-    "select": "id,receivedDateTime,isRead,isDraft,parentFolderId",
-    "expand": f"singleValueExtendedProperties($filter=id eq '{SIZE}')",
-}
 ABILITIES = "The server can move mail, and mail keeps its name when it is moved."
 
 ENDPOINT = FieldSpec(
@@ -92,7 +88,7 @@ class Graph:
         self._client.watch(seen)
 
     def notes(self) -> Sequence[str]:
-        return (f"{self._client.host} answered, encrypted, with its certificate checked.", self._whose(), ABILITIES)
+        return (self._client.answered, self._whose(), ABILITIES)
 
     def folders(self) -> Sequence[Folder]:
         with self._explained():
@@ -143,7 +139,7 @@ class Graph:
 
     def fetch_headers(self, refs: Sequence[MessageRef]) -> Iterator[Fetched]:
         for fetched in self._bodies(refs, self._beginning):
-            yield Fetched(fetched.ref, _head(fetched.raw))
+            yield Fetched(fetched.ref, headers_of(fetched.raw))
 
     def move(self, refs: Sequence[MessageRef], folder: str) -> bool:
         if not refs:
@@ -282,7 +278,7 @@ class _Gone(TransportError):
 def _listed(message: Mapping[str, Any], folder: str, epoch: str) -> Listed:
     return Listed(
         MessageRef(folder, str(message["id"]), epoch),
-        _size(message),
+        size_of(message),
         parse_moment(message.get("receivedDateTime")),
         unread=not message.get("isRead", True),
     )
@@ -290,19 +286,3 @@ def _listed(message: Mapping[str, Any], folder: str, epoch: str) -> Listed:
 
 def _is_from(mail: Listed, start: datetime) -> bool:
     return mail.received_at is None or mail.received_at >= start
-
-
-def _size(message: Mapping[str, Any]) -> int:
-    """Roughly that of the mail: Exchange counts what it stores, not what it will write."""
-    found = message.get("singleValueExtendedProperties")
-    for each in found if isinstance(found, list) else ():
-        if isinstance(each, dict) and str(each.get("id")).lower() == SIZE.lower():
-            value = str(each.get("value"))
-            return int(value) if value.isdecimal() else 0
-    return 0
-
-
-def _head(raw: bytes) -> bytes:
-    """The header block with the blank line that ends it."""
-    ends = [at + len(end) for end in (b"\n\r\n", b"\n\n") if (at := raw.find(end)) >= 0]
-    return raw[: min(ends)] if ends else raw

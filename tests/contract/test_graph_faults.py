@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from threading import Thread, current_thread
@@ -74,6 +75,12 @@ def tokens(mailbox: GraphMailbox, *each: str) -> Way:
         token=lambda: left.pop(0) if len(left) > 1 else left[0],
         authorities=mailbox.server.authorities,
     )
+
+
+@pytest.mark.parametrize(("verify", "words"), [(True, "the certificate is valid"), (False, "was not checked")])
+def test_nobody_is_told_of_a_check_that_was_not_made(mailbox: GraphMailbox, verify: bool, words: str) -> None:
+    with opened(mailbox, replace(tokens(mailbox, mailbox.password), verify=verify)) as graph:
+        assert words in graph.notes()[0]
 
 
 # Names and lists
@@ -679,7 +686,7 @@ def test_what_lies_there_from_before_the_start_is_not_listed_at_every_fetch(
     run(server, mailbox)
 
     pages = [each.query for each in mailbox.server.asked[before:] if each.path.endswith("/messages")]
-    assert [each["$filter"] for each in pages] == ["receivedDateTime ge 2026-05-30T00:00:00Z"]
+    assert [each["$filter"] for each in pages] == ["receivedDateTime ge 2026-05-31T00:00:00Z"]
     assert (server.inbound.count(), Ticket.objects.count()) == (8, 1)
 
 
