@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.core.cache import cache
@@ -21,8 +21,6 @@ LOGGED: Final = 1000
 #: A folder with years of mail in it is a hundred pages of Microsoft Graph; by IMAP it is one answer.
 EVERY: Final = timedelta(hours=1)
 
-#: There is no older mail.
-FIRST: Final = date(1970, 1, 2)
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +47,8 @@ def was_looked_for(server: MailServer, box: Transport, folder: str, epoch: str, 
 
 
 def keys(box: Transport, folder: str, start: datetime, *, older: bool) -> list[str]:
-    """Of the folder just opened, oldest first. Asked a day early: a server west of Greenwich calls the day after the
-    start, by our clock, the day of the start (RFC 3501 6.4.4: SINCE disregards time zones).
-    """
-    since = max(start.date(), FIRST) - timedelta(days=1)
+    """Of the folder just opened, oldest first."""
+    since = start.date()
     if not older:
         return list(box.keys(folder, since))
     found = list(box.keys(folder))

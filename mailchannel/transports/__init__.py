@@ -99,7 +99,8 @@ class Transport(Protocol):
     def keys(self, folder: str, since: date | None = None) -> Sequence[str]:
         """Keys of the messages in the folder just selected, oldest first, without those marked deleted.
 
-        `since` may be ignored or applied coarsely: it only spares work.
+        `since` may be ignored or applied coarsely: it only spares work. A transport that `lists_by_page` is asked for
+        the whole folder but now and then, so it leaves out nothing that came in on that day of Greenwich or later.
         """
         ...
 

@@ -38,7 +38,7 @@ def server(dovecot: Mailbox, new_server: NewServer, agent: User, monkeypatch: py
 
 
 def listed() -> list[str]:
-    """How the last fetch asked for what lies in the inbox; a day early, as days begin later in the west."""
+    """How the last fetch asked for what lies in the inbox."""
     log = FetchRun.objects.latest("pk").log
     return [line.split(" → ")[0].partition("INBOX")[2].strip() for line in log.splitlines() if "which mails" in line]
 
@@ -50,13 +50,13 @@ def subjects() -> list[str]:
 def test_it_is_looked_for_once_and_new_mail_at_every_fetch(dovecot: Mailbox, server: MailServer) -> None:
     dovecot.deliver(letter(subject="old"), internal_date=BEFORE)
     fetch(server)
-    assert listed() == ["", "since 2026-05-31"]
+    assert listed() == ["", "since 2026-06-01"]
 
     dovecot.deliver(letter(subject="found later"), internal_date=BEFORE)
     dovecot.deliver(letter(subject="new"), internal_date=START)
     report = fetch(server)
 
-    assert (listed(), report.opened, subjects()) == (["since 2026-05-31"], 1, ["new", "old"])
+    assert (listed(), report.opened, subjects()) == (["since 2026-06-01"], 1, ["new", "old"])
 
 
 def test_where_listing_is_one_answer_it_is_looked_for_at_every_fetch(
@@ -138,7 +138,7 @@ def test_mail_that_is_put_back_is_found_whenever_it_came(
     row = InboundMail.objects.get()
     assert (row.retry_at, row.reason) == (None, "ignored.before_start_date")
     fetch(server)
-    assert listed() == ["since 2026-05-31"]
+    assert listed() == ["since 2026-06-01"]
 
 
 def test_of_very_much_of_it_the_newest_is_listed(
