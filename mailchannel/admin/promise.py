@@ -126,9 +126,9 @@ def minutely(minutes: int) -> str:
 
 
 def _start(server: MailServer) -> str:
-    if server.sync_start is None and is_inbox(server):
-        return "Until you publish none is taken: it is brought again later."
     if server.sync_start is None:
+        if is_inbox(server):
+            return "Until you publish none is taken: it is brought again later."
         return f"Mail that arrived before you publish stays untouched{_unless(server)}."
     moment = date_format(localtime(server.sync_start), "j F Y, H:i")
     return f"Mail that arrived before {moment} stays untouched."

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from mailchannel.services.config_file import ConfigError, apply_and_report, read
+
 PASSWORD = "hunter2-and-more"
 
 EXAMPLE = """\
@@ -50,6 +56,17 @@ mail_servers:
         - {field: attachments, property: attachments}
         - {field: affected_system, default: unknown, restricted: false}
 """
+
+
+def applied(text: str) -> list[str]:
+    """What it changed."""
+    return apply_and_report(read(text, folder=Path()))
+
+
+def refused(text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        applied(text)
+    return str(caught.value)
 
 
 def changed(old: str, new: str) -> str:

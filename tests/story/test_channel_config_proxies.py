@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from mailchannel.models import MailServer, Proxy
 from mailchannel.services import authorities, drafts, versions
-from mailchannel.services.config_file import ConfigError, apply_and_report, export, plan, read
+from mailchannel.services.config_file import export, plan, read
 from mailchannel.services.rollback import restore
 from tests.servers.certificates import Authority
-from tests.story.settings_file import EXAMPLE, changed
+from tests.story.settings_file import EXAMPLE, applied, changed, refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("S4-25")]
 
@@ -35,16 +35,6 @@ THROUGH = "mail_servers:\n  - {name: Bare, proxy: Edge}\n"
 @pytest.fixture(autouse=True)
 def password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUPPORT_PASSWORD", "of the mailbox")
-
-
-def applied(text: str) -> list[str]:
-    return apply_and_report(read(text, folder=Path()))
-
-
-def refused(text: str) -> str:
-    with pytest.raises(ConfigError) as caught:
-        applied(text)
-    return str(caught.value)
 
 
 def test_a_proxy_is_made_before_the_mail_servers_that_go_through_it() -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from django.utils import timezone
 
 from mailchannel.models import MailServer
 from mailchannel.services import drafts, versions
-from mailchannel.services.config_file import ConfigError, apply_and_report, read
 from mailchannel.services.rollback import restore
+from tests.story.settings_file import applied, refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("SS-05")]
 
@@ -25,16 +23,6 @@ mail_servers:
 """
 APPLICATION_SECRET = '    secrets: {oauth_client_secret: {value: "of the app"}}\n'
 TO_ANOTHER = "what a stored secret brings would be shown to another server"
-
-
-def applied(text: str) -> list[str]:
-    return apply_and_report(read(text, folder=Path()))
-
-
-def refused(text: str) -> str:
-    with pytest.raises(ConfigError) as caught:
-        applied(text)
-    return str(caught.value)
 
 
 def test_tokens_an_application_gets_by_itself_are_shown_to_no_other_server() -> None:
