@@ -19,7 +19,7 @@ from mailchannel.network.watchdog import Overdue, Watchdog
 from mailchannel.network.way import Way
 from tests.servers.certificates import Authority, Pair, server_context
 from tests.servers.fixtures import NAME, NewProxyServer
-from tests.servers.loopback import HOST, free_port
+from tests.servers.loopback import HOST, free_port, wait_until
 from tests.servers.proxy import NOT_ALLOWED, UNREACHABLE, ProxyServer
 from tests.servers.ways import way
 from tests.servers.web import Answer, OneAnswer
@@ -273,7 +273,7 @@ def test_a_line_that_comes_when_the_time_is_up_is_cut_at_once(greeter: int) -> N
     watchdog = Watchdog()
 
     with line(way(0.5), HOST, greeter) as sock, watchdog.limit(0.05):
-        time.sleep(0.2)
+        wait_until(lambda: watchdog._bitten)
         watchdog.watch(sock)
         assert len(_heard(sock, 1000)) < 1000
     watchdog.release()
@@ -282,7 +282,7 @@ def test_a_line_that_comes_when_the_time_is_up_is_cut_at_once(greeter: int) -> N
 def test_a_later_step_is_not_blamed_for_the_time_an_earlier_one_took() -> None:
     watchdog = Watchdog()
     with pytest.raises(Overdue), watchdog.limit(0.05):
-        time.sleep(0.2)
+        wait_until(lambda: watchdog._bitten)
         raise ConnectionError
 
     with pytest.raises(PermissionError), watchdog.limit(5):
