@@ -11,8 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
-from django.db.backends.sqlite3.features import DatabaseFeatures
-from django.db.backends.sqlite3.operations import DatabaseOperations
+from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.test import TransactionTestCase
 from pytest_timeout import Settings
 
@@ -49,8 +48,8 @@ TransactionTestCase._fixture_teardown = empty_the_tables
 def mind_locks_outside_transactions() -> None:
     """PostgreSQL refuses to lock rows outside a transaction, SQLite forgives it: here it refuses, too."""
     for what in ("", "_of", "_nowait", "_skip_locked"):
-        setattr(DatabaseFeatures, f"has_select_for_update{what}", True)
-    DatabaseOperations.for_update_sql = lambda *_, **__: ""
+        setattr(DatabaseWrapper.features_class, f"has_select_for_update{what}", True)
+    DatabaseWrapper.ops_class.for_update_sql = lambda *_, **__: ""
 
 
 mind_locks_outside_transactions()
