@@ -6,7 +6,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 # Per database. More than the processors of a small machine, as most tests wait for a server now and then.
-WORKERS_FOR_TESTS ?= 3
+WORKERS_FOR_TESTS ?= 4
 DEMO_OPTIONS ?=
 
 BIN := .venv/bin

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import NoReturn
 
 from django.core.management import execute_from_command_line
@@ -20,6 +22,7 @@ from django.db import connections
 
 from mailchannel.kernel import failpoints
 
+DATABASE = "helpdesk.sqlite3"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -27,6 +30,23 @@ def environment(var: Path, **changes: str) -> dict[str, str]:
     """The tests' environment, without their database; left empty means the default."""
     defaults = dict.fromkeys(("DATABASE_URL", "MEDIA_ROOT", "PUBLIC_URL", "EMAIL_URL", "HELPDESK_FAILPOINT"), "")
     return {**os.environ, **defaults, "VAR_DIR": str(var), "PYTHONUNBUFFERED": "1", **changes}
+
+
+@cache
+def _migrated() -> tuple[TemporaryDirectory[str], Path]:
+    """Kept as long as this process: migrating takes longer than what most tests are about."""
+    folder = TemporaryDirectory(prefix="migrated-")
+    done = manage("migrate", "--verbosity=0", env=environment(Path(folder.name)))
+    assert done.returncode == 0, done.stderr
+    return folder, Path(folder.name, DATABASE)
+
+
+def migrated(var: Path) -> Path:
+    """The same directory, with a database in which there is nothing yet."""
+    var.mkdir(exist_ok=True)
+    if not (var / DATABASE).exists():
+        shutil.copy(_migrated()[1], var)
+    return var
 
 
 def manage(*arguments: str, env: Mapping[str, str], timeout: float = 60) -> subprocess.CompletedProcess[str]:
@@ -39,7 +59,7 @@ def forked(*arguments: str, env: Mapping[str, str], stdin: bytes = b"", timeout:
     status, negative for a signal. For tests with transactions of their own.
     """
     connections.close_all()  # a line to a database is nothing two processes can share
-    given = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, in both of the processes
+    given = TemporaryFile()  # noqa: SIM115 - closed below, in both of the processes
     given.write(stdin)
     given.seek(0)
     child = os.fork()

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_q.models import Task
 
 from mailchannel.models import MailServer
-from tests.running.processes import environment, manage
+from tests.running.processes import environment, manage, migrated
 from tests.servers.loopback import free_port
 
 
@@ -91,8 +91,7 @@ def test_it_changes_nothing_and_takes_no_orders(client: Client, db: None) -> Non
 
 @pytest.mark.slow
 def test_the_command_says_the_same_as_the_page(tmp_path: Path) -> None:
-    env = environment(tmp_path)
-    manage("migrate", "--verbosity=0", env=env)
+    env = environment(migrated(tmp_path))
 
     done = manage("health", "--json", env=env)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.running.processes import environment, exists, manage
-from tests.running.test_up import demo, mail_log
+from tests.running.test_up import demo, judged
 from tests.servers.loopback import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
@@ -28,7 +28,7 @@ def test_a_killed_watcher_comes_back_and_nothing_is_lost(tmp_path: Path) -> None
         send(tmp_path)
         wait_until(lambda: started.child("watch_mail") not in (None, watcher), seconds=30)
         assert "watcher ended with -9" in started.printed
-        wait_until(lambda: len(mail_log(tmp_path)) == 2, seconds=120)
+        wait_until(lambda: judged(tmp_path) == 2, seconds=120)
 
 
 def test_it_ends_with_the_others(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from threading import Lock
 from typing import Any
@@ -28,6 +29,12 @@ from tests.servers.web import Answer, Request, WebServer
 TENANT = "contoso.onmicrosoft.com"
 CLIENT, SECRET = "helpdesk", "client+secret/of:the=application"
 KEY_ID = "k1"
+
+
+@cache
+def signing_key() -> rsa.RSAPrivateKey:
+    """One for all providers of a run: making one takes longer than most tests."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @dataclass
@@ -70,7 +77,7 @@ class IdentityProvider(WebServer):
         self.after_renewal: Callable[[], None] = lambda: None  # it is done, and nobody knows yet
         self._codes: dict[str, Code] = {}
         self._lock = Lock()
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key = signing_key()
 
     @property
     def authority(self) -> str:

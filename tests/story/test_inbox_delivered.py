@@ -23,7 +23,7 @@ from mailchannel.smtp_in.places import Place, place
 from tests.contract.test_doors import forwarding, listener
 from tests.fixtures import NewServer
 from tests.letters import letter
-from tests.running.processes import ROOT, environment, manage, running
+from tests.running.processes import ROOT, environment, manage, migrated, running
 from tests.servers.certificates import Authority, Pair
 from tests.servers.fixtures import Failpoint
 from tests.servers.loopback import HOST, free_port, wait_until
@@ -429,7 +429,8 @@ def test_once_it_is_kept_nothing_goes_wrong_for_the_mta(
 @pytest.mark.slow
 def test_up_runs_the_listener_where_one_is_wanted(tmp_path: Path) -> None:
     web, smtp = free_port(), free_port()
-    env = environment(tmp_path, HELPDESK_SMTP_LISTEN=f"{HOST}:{smtp}", HELPDESK_LMTP_LISTEN=f"unix:{tmp_path}/l.sock")
+    places = {"HELPDESK_SMTP_LISTEN": f"{HOST}:{smtp}", "HELPDESK_LMTP_LISTEN": f"unix:{tmp_path}/l.sock"}
+    env = environment(migrated(tmp_path), **places)
     with running([sys.executable, "manage.py", "up", "--port", str(web)], env, tmp_path / "log") as started:
         wait_until(lambda: "Taking mail at" in started.printed, seconds=90, what="the listener")
         assert (tmp_path / "l.sock").exists()
