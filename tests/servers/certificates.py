@@ -25,12 +25,13 @@ class Pair:
 
 
 class Authority:
-    """Signs certificates into one directory. `bundle` is what a client has to trust."""
+    """Signs certificates into one directory. `bundle` is what a client has to trust, until `ends`."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _named("Throw-away test authority")
+        self.ends = datetime.now(UTC) + 30 * DAY
         self.bundle = directory / "ca.pem"
         self.bundle.write_bytes(self._own_certificate().public_bytes(serialization.Encoding.PEM))
 
@@ -53,7 +54,7 @@ class Authority:
     def _own_certificate(self) -> x509.Certificate:
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
         return (
-            self._signed(self._name, self._key, datetime.now(UTC) + 30 * DAY)
+            self._signed(self._name, self._key, self.ends)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(usage, critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)

@@ -641,12 +641,15 @@ def test_they_are_told_again_as_the_day_comes_and_not_any_more_once_it_is_seen_t
 
 
 @pytest.mark.req("W7", "S0-52")
-def test_an_unused_sign_in_and_a_certificate_end_as_well(make: Make, provider: IdentityProvider, agent: User) -> None:
+def test_an_unused_sign_in_and_a_certificate_end_as_well(
+    make: Make, provider: IdentityProvider, agent: User, authority: Authority
+) -> None:
     server = make(kind="oauth_microsoft", secret_expires=ending_in(300))
     consent(server, provider, agent)
+    trusted = timezone.localdate(authority.ends) - timezone.localdate()
 
     assert [(end.what, end.days) for end in forecast.ends(server)] == [
-        ("trusted certificate", 30),
+        ("trusted certificate", trusted.days),
         ("unused sign-in", 90),
         ("client secret", 300),
     ]
