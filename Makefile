@@ -50,6 +50,7 @@ test-postgres: install-dev
 		tests/hostile/test_text.py tests/hostile/test_files.py \
 		$(SAME_STORIES:%=--ignore-glob='*/story/test_%.py') $(SAME_PAGES:%=--ignore-glob='*/admin/test_%.py')
 
+# The fast tests wait for nobody: a worker more than there are processors would only start up for nothing.
 check: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff check $(PYTHON_SCRIPTS)
@@ -58,7 +59,7 @@ check: install-dev
 	$(BIN)/lint-imports
 	$(BIN)/djlint --quiet --lint templates
 	$(CHECK_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/python -m pytest $(TOGETHER) -m "not slow and not browser and not dovecot"
+	$(BIN)/python -m pytest $(TOGETHER) -n auto -m "not slow and not browser and not dovecot"
 
 .env:
 	@$(PYTHON) scripts/make-env .env
