@@ -21,7 +21,6 @@ LOGGED: Final = 1000
 #: A folder with years of mail in it is a hundred pages of Microsoft Graph; by IMAP it is one answer.
 EVERY: Final = timedelta(hours=1)
 
-
 log = logging.getLogger(__name__)
 
 

@@ -1,6 +1,7 @@
-"""Chromium, driven by Playwright: without the parts of a desktop browser if possible, which need a quarter more time.
+"""Chromium, driven by Playwright; preferably the one without a window, which costs a quarter less.
 
-Skipped where there is none, unless REQUIRE_SERVICES=1 makes that a failure."""
+Skipped where there is none, unless REQUIRE_SERVICES=1 makes that a failure.
+"""
 
 from __future__ import annotations
 

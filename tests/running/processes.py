@@ -33,19 +33,17 @@ def environment(var: Path, **changes: str) -> dict[str, str]:
 
 
 @cache
-def _migrated() -> tuple[TemporaryDirectory[str], Path]:
+def _migrated() -> TemporaryDirectory[str]:
     """Kept as long as this process: migrating takes longer than what most tests are about."""
     folder = TemporaryDirectory(prefix="migrated-")
     done = manage("migrate", "--verbosity=0", env=environment(Path(folder.name)))
     assert done.returncode == 0, done.stderr
-    return folder, Path(folder.name, DATABASE)
+    return folder
 
 
 def migrated(var: Path) -> Path:
-    """The same directory, with a database in which there is nothing yet."""
-    var.mkdir(exist_ok=True)
-    if not (var / DATABASE).exists():
-        shutil.copy(_migrated()[1], var)
+    """The same directory, with a database that has its tables and nothing in them."""
+    shutil.copy(Path(_migrated().name, DATABASE), var)
     return var
 
 

@@ -38,7 +38,7 @@ def up(var: Path, *options: str) -> Iterator[Running]:
 @contextmanager
 def demo(var: Path) -> Iterator[Running]:
     ports = ["--port", "--demo-imap-port", "--demo-smtp-port"]
-    with up(migrated(var), "--demo", *(word for option in ports for word in (option, str(free_port())))) as started:
+    with up(var, "--demo", *(word for option in ports for word in (option, str(free_port())))) as started:
         yield started
 
 
@@ -53,9 +53,8 @@ def status(url: str) -> int:
 def judged(var: Path) -> int:
     """How many mails have an outcome, asked more often than a command can be started."""
     with closing(sqlite3.connect(f"file:{var / DATABASE}?mode=ro", uri=True)) as database:
-        return int(
-            database.execute("SELECT COUNT(*) FROM mailchannel_inboundmail WHERE outcome <> 'received'").fetchone()[0]
-        )
+        found = database.execute("SELECT COUNT(*) FROM mailchannel_inboundmail WHERE outcome <> 'received'")
+        return int(found.fetchone()[0])
 
 
 def mail_log(var: Path) -> list[dict[str, Any]]:
@@ -114,7 +113,7 @@ def test_mail_to_the_demo_becomes_tickets(tmp_path: Path) -> None:
 
 
 def test_the_demo_finds_everything_again_at_its_second_start(tmp_path: Path) -> None:
-    with demo(tmp_path) as first:
+    with demo(migrated(tmp_path)) as first:
         login = re.search(r"admin / (\S+)", first.printed)
         stop(first)
     with demo(tmp_path) as second:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running.processes import environment, exists, manage
+from tests.running.processes import environment, exists, manage, migrated
 from tests.running.test_up import demo, judged
 from tests.servers.loopback import wait_until
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reas
 
 
 def test_a_killed_watcher_comes_back_and_nothing_is_lost(tmp_path: Path) -> None:
-    with demo(tmp_path) as started:
+    with demo(migrated(tmp_path)) as started:
         wait_until(lambda: started.child("watch_mail"), seconds=30)
         watcher = started.child("watch_mail")
         assert watcher
@@ -32,7 +32,7 @@ def test_a_killed_watcher_comes_back_and_nothing_is_lost(tmp_path: Path) -> None
 
 
 def test_it_ends_with_the_others(tmp_path: Path) -> None:
-    with demo(tmp_path) as started:
+    with demo(migrated(tmp_path)) as started:
         wait_until(lambda: started.child("watch_mail"), seconds=30)
         watcher = started.child("watch_mail")
         assert watcher
