@@ -147,7 +147,7 @@ def test_a_line_that_is_cut_is_made_again_and_nothing_is_lost(
     with Cable(dovecot.port) as cable:
         server = new_server(dovecot)
         server.update(connection={**server.connection, "port": cable.port})
-        watch()
+        started = watch()
         connected(server)
         before = stored(server).push_since
 
@@ -158,6 +158,7 @@ def test_a_line_that_is_cut_is_made_again_and_nothing_is_lost(
         wait_until(lambda: stored(server).push_since not in (None, before), seconds=60, what="another line")
         dovecot.deliver(letter(subject="afterwards"))
         becomes_tickets("in between", "afterwards")
+        assert started.printed == ""  # the log is for what lasts
 
 
 def test_a_killed_watcher_loses_nothing(dovecot: Mailbox, new_server: NewServer, watch: Watch) -> None:
@@ -294,11 +295,12 @@ def test_the_server_is_asked_anew_before_it_forgets_us(new_server: NewServer, wa
 def test_a_server_that_agrees_and_hangs_up_is_tried_ever_more_rarely(new_server: NewServer, watch: Watch) -> None:
     with IdleServer(idle=b"+ idling\r\n* BYE too many connections\r\n") as idle:
         server = server_for(idle, new_server)
-        watch()
+        started = watch()
 
         wait_until(lambda: idle.heard["LOGIN"] == 3, seconds=60)
         wait_until(lambda: stored(server).push_error == "127.0.0.1 hung up: too many connections", seconds=60)
         assert idle.heard["LOGIN"] <= 4
+        assert started.printed.count("too many connections") == 1
 
 
 def test_a_server_that_refuses_what_it_announces_is_left_to_polling(new_server: NewServer, watch: Watch) -> None:

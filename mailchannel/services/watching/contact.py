@@ -59,7 +59,6 @@ class Contact:
             self._timer.cancel()
 
     def _connected(self, since: datetime) -> None:
-        self._error = ""
         self._says(self.server_id, Push(since=since))
 
     def _failed(self, error: LineFailed) -> None:
@@ -67,6 +66,8 @@ class Contact:
         if self._released:
             return
         self._failures += 1
+        if self._failures == 1:
+            self._error = ""  # of trouble that is over
         text = str(error)
         lasts = self._failures > 1 or error.permanent  # else it may only be starting, as we are
         if lasts and text != self._error:
